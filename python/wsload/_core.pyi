@@ -1,0 +1,102 @@
+"""The Rust half of wsload. Times are nanoseconds; instants are on CLOCK_MONOTONIC (`time.monotonic_ns`)."""
+
+from collections.abc import Sequence
+from typing import Final, final
+
+COUNTERS: Final[tuple[str, ...]]
+"""Names of the counters of an interval; merging adds."""
+GAUGES: Final[tuple[str, ...]]
+"""Names of the gauges of an interval."""
+METRICS: Final[tuple[str, ...]]
+"""Names of the latency metrics."""
+FAILURE_KINDS: Final[tuple[str, ...]]
+"""The closed list of failure kinds."""
+PLAN_SCHEMA_VERSION: Final[int]
+"""The only plan version this build reads."""
+
+def build_info() -> dict[str, str]:
+    """`version`, `profile` (release or debug) and `target` (architecture and system) of this module."""
+
+@final
+class Shard:
+    """One worker's share of a run behind one descriptor. Watch `fileno()`, call `poll()` when it is readable."""
+
+    def __new__(cls, plan_json: str, worker: int, workers: int) -> Shard:
+        """Reads a plan. ValueError: not a valid plan; OSError: the kernel gives no descriptors."""
+    def fileno(self) -> int:
+        """The descriptor: readable when `poll` has something to do. Owned by the shard."""
+    def connect(self, addresses: Sequence[tuple[str, int]], at_ns: int) -> None:
+        """Begins to open connections at `at_ns`, trying resolved (ip, port) pairs in order.
+
+        ValueError: no address, or one that is not an IP address. RuntimeError: called before.
+        """
+    def fail_dns(self, reason: str, at_ns: int) -> None:
+        """Instead of `connect`: the name did not resolve, every first attempt fails with kind `dns`."""
+    def go(self, at_ns: int) -> None:
+        """Sets the schedule's epoch, the same on all workers. Later calls change nothing."""
+    def stop(self) -> None:
+        """Sends nothing more, awaits replies up to the reply time-out, closes every connection."""
+    def abort(self) -> None:
+        """Closes every socket at once; what was measured can still be taken."""
+    def poll(self) -> int:
+        """Serves what is ready and due for about 2 ms. Bit 0: `take` has something; bit 1: `state` changed."""
+    def state(self) -> str:
+        """idle, connecting, ready, running, draining, closing or done."""
+    def take(self) -> Snapshot | None:
+        """The oldest finished interval not yet taken."""
+
+@final
+class Snapshot:
+    """One worker's finished interval."""
+
+    def encode(self) -> bytes:
+        """The interval as a block for `Interval.merge`. Takes a millisecond or so: call it off the loop's thread."""
+
+@final
+class Interval:
+    """Any number of workers' blocks of the same interval, merged. Histograms are whole, never percentiles."""
+
+    @staticmethod
+    def merge(blocks: Sequence[bytes]) -> Interval:
+        """ValueError: no block, one that is damaged, or blocks of different intervals."""
+    @property
+    def index(self) -> int: ...
+    @property
+    def warmup(self) -> bool:
+        """Holds messages that were intended during the warm-up."""
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int: ...
+    @property
+    def counters(self) -> dict[str, int]: ...
+    @property
+    def gauges(self) -> dict[str, int]: ...
+    @property
+    def close_codes(self) -> dict[int, int]:
+        """How often each close code was received; 1005: a Close without code, 1006: none (RFC 6455 section 7.1.5)."""
+    @property
+    def failures(self) -> list[tuple[str, str, int, int, str]]:
+        """Kind, detail, count, first seen (instant), example."""
+    @property
+    def histograms(self) -> list[tuple[str, str, bytes]]:
+        """Metric, message name (empty where it has none), V2-deflate HDR histogram."""
+
+@final
+class Histogram:
+    """An HDR histogram of nanoseconds, 3 significant digits, 1 ns to 1 h."""
+
+    def __new__(cls) -> Histogram: ...
+    def add(self, encoded: bytes) -> None:
+        """Adds a V2-deflate histogram. ValueError: not one, or of another range."""
+    def encode(self) -> bytes: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def min(self) -> int: ...
+    @property
+    def max(self) -> int: ...
+    @property
+    def mean(self) -> float: ...
+    def value_at_quantile(self, quantile: float) -> int:
+        """The value at `quantile` (0 to 1), as its histogram step prints it. ValueError: outside 0 to 1."""

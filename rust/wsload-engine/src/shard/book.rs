@@ -1,0 +1,223 @@
+//! Bookkeeping of what is measured: which message is in flight, and into which interval what happened is counted.
+
+use std::collections::VecDeque;
+
+use wsload_core::interval::{Metric, Recorder, Snapshot};
+use wsload_core::matching::{InFlight, Queue, Sent};
+use wsload_core::tally::{FailureKind, Gauges};
+
+use crate::os::{CpuTime, cpu_time};
+
+/// Recorders of the open interval. A message counts where its intended instant lies, so the last replies of the
+/// warm-up do not leak into the result; what belongs to no message counts where the clock stands.
+#[derive(Debug)]
+pub(super) struct Book {
+    measured: Box<Recorder>,
+    warming: Box<Recorder>,
+    in_flight: InFlight,
+    intervals: Intervals,
+    cpu: CpuTime,
+    finished: VecDeque<Snapshot>,
+    message_name: String,
+}
+
+/// Boundaries of intervals: every `length_ns`, and cut at the epoch and at the end of the warm-up.
+#[derive(Debug)]
+struct Intervals {
+    length_ns: u64,
+    index: u64,
+    start_ns: u64,
+    end_ns: u64,
+    epoch_ns: u64,
+    warmup_end_ns: u64,
+    /// Until when replies to warm-up messages may still come in.
+    warmup_tail_ns: u64,
+}
+
+impl Intervals {
+    fn boundary_after(&self, start_ns: u64) -> u64 {
+        let regular = start_ns + self.length_ns;
+        [self.epoch_ns, self.warmup_end_ns].into_iter().filter(|cut| *cut > start_ns).fold(regular, u64::min)
+    }
+
+    fn is_warmup(&self) -> bool {
+        self.start_ns >= self.epoch_ns && self.start_ns < self.warmup_end_ns
+    }
+
+    /// Whether warm-up counts may exist: decided by the clock alone, so that all workers hand up the same blocks.
+    fn may_hold_warmup(&self) -> bool {
+        self.warmup_end_ns > self.epoch_ns && self.start_ns >= self.epoch_ns && self.start_ns < self.warmup_tail_ns
+    }
+}
+
+impl Book {
+    pub(super) fn new(interval_ns: u64, message_name: String) -> Self {
+        Self {
+            measured: Box::new(Recorder::new()),
+            warming: Box::new(Recorder::new()),
+            in_flight: InFlight::default(),
+            intervals: Intervals {
+                length_ns: interval_ns,
+                index: 0,
+                start_ns: 0,
+                end_ns: u64::MAX,
+                epoch_ns: u64::MAX,
+                warmup_end_ns: u64::MAX,
+                warmup_tail_ns: u64::MAX,
+            },
+            cpu: cpu_time(),
+            finished: VecDeque::new(),
+            message_name,
+        }
+    }
+
+    /// The first interval begins.
+    pub(super) fn start(&mut self, at_ns: u64) {
+        self.intervals.start_ns = at_ns;
+        self.intervals.end_ns = self.intervals.boundary_after(at_ns);
+        self.cpu = cpu_time();
+    }
+
+    /// The schedule will begin at `epoch_ns`; replies to warm-up messages are possible for `reply_timeout_ns` more.
+    pub(super) fn set_epoch(&mut self, epoch_ns: u64, warmup_ns: u64, reply_timeout_ns: u64) {
+        let intervals = &mut self.intervals;
+        intervals.epoch_ns = epoch_ns;
+        intervals.warmup_end_ns = epoch_ns + warmup_ns;
+        intervals.warmup_tail_ns = intervals.warmup_end_ns + reply_timeout_ns + intervals.length_ns;
+        intervals.end_ns = intervals.boundary_after(intervals.start_ns);
+    }
+
+    /// End of the open interval.
+    pub(super) fn interval_end_ns(&self) -> u64 {
+        self.intervals.end_ns
+    }
+
+    /// Whether a message intended at `intended_ns` belongs to the warm-up.
+    #[inline]
+    pub(super) fn is_warmup(&self, intended_ns: u64) -> bool {
+        intended_ns < self.intervals.warmup_end_ns
+    }
+
+    /// Where what belongs to no message is counted.
+    #[inline]
+    pub(super) fn now(&mut self) -> &mut Recorder {
+        if self.intervals.is_warmup() { &mut self.warming } else { &mut self.measured }
+    }
+
+    #[inline]
+    fn of(&mut self, warmup: bool) -> &mut Recorder {
+        if warmup { &mut self.warming } else { &mut self.measured }
+    }
+
+    /// `count` messages intended at `intended_ns` have come due.
+    #[inline]
+    pub(super) fn due(&mut self, count: u64, intended_ns: u64) {
+        let warmup = self.is_warmup(intended_ns);
+        self.of(warmup).counters.due += count;
+    }
+
+    /// A message goes to the kernel; with `queue`, a reply is awaited.
+    #[inline]
+    pub(super) fn sent(&mut self, queue: Option<&mut Queue>, intended_ns: u64, sent_ns: u64) {
+        let warmup = self.is_warmup(intended_ns);
+        let recorder = self.of(warmup);
+        recorder.counters.sent += 1;
+        recorder.record_signed(Metric::SendLag, intended_ns, sent_ns);
+        if let Some(queue) = queue {
+            self.in_flight.push(queue, Sent { intended_ns, sent_ns, warmup });
+        }
+    }
+
+    /// A message arrived and was read at `read_ns`; it answers the oldest of `queue`, if any. Tells whether it did.
+    #[inline]
+    pub(super) fn received(&mut self, queue: &mut Queue, arrival_ns: u64, read_ns: u64) -> bool {
+        let Some(sent) = self.in_flight.pop(queue) else {
+            let counters = &mut self.now().counters;
+            counters.received += 1;
+            counters.pushes += 1;
+            return false;
+        };
+        let recorder = self.of(sent.warmup);
+        recorder.counters.received += 1;
+        recorder.counters.answered += 1;
+        recorder.record_signed(Metric::ResponseTime, sent.intended_ns, arrival_ns);
+        recorder.record_signed(Metric::ServiceTime, sent.sent_ns, arrival_ns);
+        recorder.record_signed(Metric::ReceiveLag, arrival_ns, read_ns);
+        true
+    }
+
+    /// Gives up all replies awaited in `queue`.
+    pub(super) fn give_up(&mut self, queue: &mut Queue, now_ns: u64, detail: &str, example: &str) {
+        let Self { in_flight, measured, warming, .. } = self;
+        let mut lost = [0; 2];
+        in_flight.drain(queue, |sent| lost[usize::from(sent.warmup)] += 1);
+        for (recorder, count) in [measured, warming].into_iter().zip(lost) {
+            if count > 0 {
+                recorder.counters.unanswered += count;
+                recorder.failures.add(FailureKind::Unanswered, detail, count, now_ns, example);
+            }
+        }
+    }
+
+    /// The send that has waited longest in `queue`.
+    pub(super) fn oldest(&self, queue: &Queue) -> Option<Sent> {
+        self.in_flight.oldest(queue)
+    }
+
+    /// Messages awaiting a reply on all connections.
+    pub(super) fn awaiting(&self) -> u64 {
+        self.in_flight.len() as u64
+    }
+
+    /// Ends every interval that is over at `now_ns`.
+    pub(super) fn roll(&mut self, now_ns: u64, gauges: impl Fn() -> Gauges) {
+        while now_ns >= self.intervals.end_ns {
+            let end_ns = self.intervals.end_ns;
+            self.cut(end_ns, gauges());
+        }
+    }
+
+    /// Ends the open interval at `end_ns`.
+    pub(super) fn cut(&mut self, end_ns: u64, gauges: Gauges) {
+        let before = std::mem::replace(&mut self.cpu, cpu_time());
+        let after = self.cpu;
+        let counters = &mut self.now().counters;
+        counters.cpu_user_ns += after.user_ns - before.user_ns;
+        counters.cpu_system_ns += after.system_ns - before.system_ns;
+        if self.intervals.may_hold_warmup() {
+            self.hand_up(true, end_ns, gauges.clone());
+        }
+        if !self.intervals.is_warmup() {
+            self.hand_up(false, end_ns, gauges);
+        }
+        self.intervals.index += 1;
+        self.intervals.start_ns = end_ns;
+        self.intervals.end_ns = self.intervals.boundary_after(end_ns);
+    }
+
+    /// The oldest finished interval not yet taken.
+    pub(super) fn take(&mut self) -> Option<Snapshot> {
+        self.finished.pop_front()
+    }
+
+    /// Whether [`Book::take`] would give something.
+    pub(super) fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+
+    fn hand_up(&mut self, warmup: bool, end_ns: u64, gauges: Gauges) {
+        let recorder = std::mem::replace(
+            if warmup { &mut self.warming } else { &mut self.measured },
+            Box::new(Recorder::new()),
+        );
+        self.finished.push_back(Snapshot {
+            index: self.intervals.index,
+            warmup,
+            start_ns: self.intervals.start_ns,
+            end_ns,
+            gauges,
+            recorder,
+            message_name: self.message_name.clone(),
+        });
+    }
+}

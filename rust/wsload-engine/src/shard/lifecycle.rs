@@ -1,0 +1,301 @@
+//! The phases of a run, the end of connections, time-outs.
+
+use std::net::SocketAddr;
+
+use wsload_core::tally::{FailureKind, Gauges};
+
+use super::settings::Drive;
+use super::slot::Stage;
+use super::{CLOSE_TIMEOUT_NS, Phase, Shard};
+use crate::os::{monotonic_ns, resident_bytes};
+
+impl Shard {
+    /// Begins to open connections at `at_ns`, trying `addresses` in order.
+    ///
+    /// # Panics
+    /// When called twice or without an address.
+    pub fn connect(&mut self, addresses: &[SocketAddr], at_ns: u64) {
+        assert!(self.phase == Phase::Idle && !addresses.is_empty(), "connect: once, with an address");
+        self.addresses = addresses[..addresses.len().min(16)].to_vec();
+        self.begin_connecting(at_ns);
+    }
+
+    /// The target's name did not resolve: every first attempt fails for that reason.
+    ///
+    /// # Panics
+    /// When connections were begun before.
+    pub fn fail_dns(&mut self, reason: &str, at_ns: u64) {
+        assert!(self.phase == Phase::Idle, "fail_dns: instead of connect");
+        self.begin_connecting(at_ns);
+        self.ramp_next = self.settings.slots;
+        let count = u64::from(self.settings.slots);
+        let recorder = self.book.now();
+        recorder.counters.connects_started += count;
+        recorder.counters.connects_failed += count;
+        recorder.failures.add(FailureKind::Dns, "", count, at_ns, reason);
+        self.first_pending = 0;
+        for index in 0..self.settings.slots {
+            self.finish_slot(index);
+        }
+    }
+
+    fn begin_connecting(&mut self, at_ns: u64) {
+        self.phase = Phase::Connecting;
+        self.pace.start(at_ns);
+        self.book.start(at_ns);
+        self.arm();
+    }
+
+    /// The schedule's epoch: the same instant on all workers.
+    pub fn go(&mut self, epoch_ns: u64) {
+        if self.epoch_ns.is_none() {
+            self.epoch_ns = Some(epoch_ns);
+            self.book.set_epoch(epoch_ns, self.settings.warmup_ns, self.settings.reply_timeout_ns);
+            self.arm();
+        }
+    }
+
+    /// Ends the run early: nothing more is sent, replies are awaited, connections closed.
+    pub fn stop(&mut self) {
+        if matches!(self.phase, Phase::Connecting | Phase::Ready | Phase::Running) {
+            self.drop_backlog();
+            self.drain(monotonic_ns());
+            self.arm();
+        } else if self.phase == Phase::Idle {
+            self.phase = Phase::Done;
+        }
+    }
+
+    /// Ends the run at once: sockets are closed as they stand, what was measured is handed up.
+    pub fn abort(&mut self) {
+        if matches!(self.phase, Phase::Idle | Phase::Done) {
+            self.phase = Phase::Done;
+            return;
+        }
+        let now_ns = monotonic_ns();
+        for index in 0..self.settings.slots {
+            let queue = &mut self.slots[index as usize].awaiting;
+            self.book.give_up(queue, now_ns, "run aborted", "the run was stopped before the reply came");
+            self.release(index);
+        }
+        self.open = 0;
+        self.finish(now_ns);
+        // The loop learns of the new phase from the next poll.
+        self.timer.set(Some(1));
+        self.armed_ns = Some(1);
+    }
+
+    /// Goes to the next phase when this one is over.
+    pub(super) fn step(&mut self, now_ns: u64) {
+        if self.phase == Phase::Connecting && self.first_pending == 0 {
+            self.phase = Phase::Ready;
+        }
+        if self.phase == Phase::Ready && self.epoch_ns.is_some_and(|epoch| now_ns >= epoch) {
+            self.begin_schedule();
+        }
+        if self.phase == Phase::Running && self.schedule_is_over(now_ns) {
+            self.drain(now_ns);
+        }
+        if self.phase == Phase::Draining && self.is_drained(now_ns) {
+            self.close_all(now_ns);
+        }
+        if self.phase == Phase::Closing && self.open == 0 && self.live == 0 {
+            self.finish(now_ns);
+        }
+    }
+
+    fn begin_schedule(&mut self) {
+        self.phase = Phase::Running;
+        let Some(epoch_ns) = self.epoch_ns else { return };
+        let mut lazily = false;
+        for index in 0..self.settings.slots {
+            let slot = &self.slots[index as usize];
+            match &self.settings.drive {
+                Drive::Closed { .. } => self.sends.insert(index, epoch_ns),
+                Drive::Open { grain, lazy, .. } => {
+                    lazily = *lazy;
+                    if let Some(cursor) = slot.next_due {
+                        self.sends.insert(index, grain.round_up(epoch_ns + cursor.due_ns));
+                    }
+                }
+                Drive::Idle => {}
+            }
+        }
+        self.read_lazily(lazily);
+    }
+
+    fn schedule_is_over(&self, now_ns: u64) -> bool {
+        if self.live == 0 || (self.settings.iterations.is_some() && self.working == 0) {
+            return true;
+        }
+        // The last messages of an open schedule fall due on the tick after its end, later still when we are late.
+        let all_due = self.working == 0 || !matches!(self.settings.drive, Drive::Open { .. });
+        all_due && self.schedule_end_ns().is_some_and(|end| now_ns >= end)
+    }
+
+    /// When the schedule ends, if its length is set.
+    pub(super) fn schedule_end_ns(&self) -> Option<u64> {
+        self.epoch_ns.zip(self.settings.length_ns).map(|(epoch, length)| epoch + length)
+    }
+
+    /// Nothing new comes due; what is late is still sent, what is awaited still counted.
+    fn drain(&mut self, now_ns: u64) {
+        self.phase = Phase::Draining;
+        self.read_lazily(false);
+        self.drain_until_ns = now_ns + self.settings.reply_timeout_ns;
+        for index in 0..self.settings.slots {
+            match self.slots[index as usize].stage {
+                Stage::Unopened | Stage::Waiting => {
+                    self.timeouts.remove(index);
+                    self.finish_slot(index);
+                }
+                _ => {}
+            }
+        }
+        self.reopen.clear();
+        self.ramp_next = self.settings.slots;
+    }
+
+    fn is_drained(&self, now_ns: u64) -> bool {
+        now_ns >= self.drain_until_ns || (self.book.awaiting() == 0 && self.open_backlog() == 0)
+    }
+
+    /// Messages due on connections that can still send them.
+    fn open_backlog(&self) -> u64 {
+        if self.backlog == 0 {
+            return 0;
+        }
+        self.slots.iter().filter(|slot| slot.stage == Stage::Open).map(|slot| slot.backlog).sum()
+    }
+
+    /// Sends Close 1000 on every open connection; attempts under way are dropped.
+    fn close_all(&mut self, now_ns: u64) {
+        self.phase = Phase::Closing;
+        for index in 0..self.settings.slots {
+            let slot = &mut self.slots[index as usize];
+            match slot.stage {
+                Stage::Open => {
+                    let queue = &mut slot.awaiting;
+                    self.book.give_up(queue, now_ns, "run ended", "no reply within the reply time-out");
+                    // The connection is open: it takes the Close.
+                    let _ = slot.connection.close(1000, "", &mut self.wire.context());
+                    self.open -= 1;
+                    self.await_end(index);
+                    self.flush(index);
+                }
+                Stage::Connecting | Stage::Upgrading => {
+                    self.release(index);
+                    self.opening -= 1;
+                    self.finish_slot(index);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finish(&mut self, now_ns: u64) {
+        self.phase = Phase::Done;
+        self.book.now().counters.unsent += self.backlog;
+        self.backlog = 0;
+        self.roll(now_ns);
+        let gauges = self.gauges(now_ns);
+        self.book.cut(now_ns, gauges);
+    }
+
+    /// The open connection `index` is no longer usable: replies will not come.
+    pub(super) fn lost(&mut self, index: u32) {
+        self.open -= 1;
+        self.book.now().counters.connections_lost += 1;
+        let queue = &mut self.slots[index as usize].awaiting;
+        let example = "the connection ended before the reply came";
+        self.book.give_up(queue, monotonic_ns(), "connection ended", example);
+    }
+
+    /// Our Close is out: the server has a bounded time to end TCP.
+    pub(super) fn await_end(&mut self, index: u32) {
+        self.slots[index as usize].stage = Stage::Closing;
+        self.timeouts.remove(index);
+        self.timeouts.insert(index, monotonic_ns() + CLOSE_TIMEOUT_NS);
+    }
+
+    /// A closing connection has ended.
+    pub(super) fn ended(&mut self, index: u32) {
+        self.release(index);
+        self.open_again_or_finish(index);
+    }
+
+    /// Closes the slot's socket and forgets what belonged to it.
+    pub(super) fn release(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.socket = None;
+        slot.tail = None;
+        slot.credit = 0;
+        slot.connection = wsload_core::connection::Connection::new();
+        self.timeouts.remove(index);
+    }
+
+    /// The slot stays closed.
+    pub(super) fn finish_slot(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        if slot.stage != Stage::Finished {
+            slot.stage = Stage::Finished;
+            self.live -= 1;
+            if slot.remaining > 0 {
+                slot.remaining = 0;
+                self.working -= 1;
+            }
+        }
+    }
+
+    /// The slot's one time-out has come.
+    pub(super) fn timed_out(&mut self, index: u32, now_ns: u64) {
+        match self.slots[index as usize].stage {
+            Stage::Connecting | Stage::Upgrading => self.attempt_timed_out(index),
+            Stage::Open => self.check_oldest_reply(index, now_ns),
+            Stage::Closing => self.ended(index),
+            Stage::Waiting => self.reopen.push_back(index),
+            Stage::Unopened | Stage::Finished => {}
+        }
+    }
+
+    /// The reply time-out is looked at only when it may have passed: sends do not touch the calendar.
+    fn check_oldest_reply(&mut self, index: u32, now_ns: u64) {
+        let slot = &mut self.slots[index as usize];
+        let Some(oldest) = self.book.oldest(&slot.awaiting) else { return };
+        let due_ns = oldest.sent_ns + self.settings.reply_timeout_ns;
+        if now_ns < due_ns {
+            self.timeouts.insert(index, due_ns);
+            return;
+        }
+        // Matching by order assumes that no reply is lost. Whatever comes now could be this reply or the next one's:
+        // the connection yields no more latencies and is replaced.
+        self.book.give_up(&mut slot.awaiting, now_ns, "reply time-out", "no reply within the reply time-out");
+        self.book.now().counters.matching_lost += 1;
+        let _ = self.slots[index as usize].connection.close(1000, "", &mut self.wire.context());
+        self.flush(index);
+        if self.slots[index as usize].stage == Stage::Open {
+            self.open -= 1;
+            self.release(index);
+            self.open_again_now(index);
+        }
+    }
+
+    fn drop_backlog(&mut self) {
+        self.book.now().counters.unsent += self.backlog;
+        self.backlog = 0;
+        for slot in &mut self.slots {
+            slot.backlog = 0;
+        }
+    }
+
+    pub(super) fn gauges(&self, now_ns: u64) -> Gauges {
+        let oldest = self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns).min();
+        Gauges {
+            open_connections: u64::from(self.open),
+            in_flight: self.book.awaiting(),
+            backlog: self.backlog,
+            oldest_in_flight_ns: oldest.map_or(0, |sent_ns| now_ns.saturating_sub(sent_ns)),
+            rss_bytes: resident_bytes(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Sending: what is due, what a closed loop may send next, what the kernel did not take.
+
+use std::io;
+
+use wsload_core::connection::NotOpen;
+use wsload_core::tally::FailureKind;
+
+use super::connect::kind_of;
+use super::settings::Drive;
+use super::slot::{Slot, Stage, Tail};
+use super::{BATCH, Phase, Shard};
+use crate::os::{Interest, monotonic_ns};
+
+/// Bytes encoded for one connection before they go to the kernel.
+const WRITE_BYTES: usize = 64 * 1024;
+/// Answers to pings may pile up behind an unsent tail to this size; a server that asks for more is cut off.
+const MAX_TAIL_BYTES: usize = 1024 * 1024;
+
+impl Shard {
+    /// Serves the slots whose message is due, in order of their instants.
+    pub(super) fn serve_schedule(&mut self, now_ns: u64, until_ns: u64) {
+        let mut served = 0;
+        while let Some(index) = self.sends.pop(now_ns) {
+            if matches!(self.settings.drive, Drive::Open { .. }) {
+                self.come_due(index, now_ns);
+            }
+            self.pump(index, monotonic_ns());
+            served += 1;
+            if served % BATCH == 0 && monotonic_ns() >= until_ns {
+                return;
+            }
+        }
+    }
+
+    /// Open loop: counts the slot's messages that have come due; they wait in its backlog until they can be sent.
+    fn come_due(&mut self, index: u32, now_ns: u64) {
+        let Drive::Open { schedule, grain, .. } = &self.settings.drive else { return };
+        let epoch_ns = self.epoch_ns.unwrap_or(now_ns);
+        let slot_number = self.settings.global_slot(index);
+        let slot = &mut self.slots[index as usize];
+        while let Some(cursor) = slot.next_due {
+            let intended_ns = grain.round_up(epoch_ns + cursor.due_ns);
+            if intended_ns > now_ns {
+                self.sends.insert(index, intended_ns);
+                return;
+            }
+            if slot.backlog == 0 {
+                slot.next_send = cursor;
+            }
+            slot.backlog += 1;
+            self.backlog += 1;
+            self.book.due(1, intended_ns);
+            slot.next_due = schedule.next(slot_number, cursor);
+        }
+        self.working -= 1;
+    }
+
+    /// Sends all that the slot may send now. `ready_ns`: since when a closed loop's next send was possible.
+    #[inline]
+    pub(super) fn pump(&mut self, index: u32, ready_ns: u64) {
+        while self.phase <= Phase::Draining && self.encode(index, ready_ns) {
+            self.flush(index);
+        }
+        if !self.wire.out.is_empty() {
+            self.flush(index);
+        }
+    }
+
+    /// Encodes a batch of messages and books them as sent; false when there is nothing to send or no room.
+    #[inline]
+    fn encode(&mut self, index: u32, ready_ns: u64) -> bool {
+        let slot = &mut self.slots[index as usize];
+        if slot.stage != Stage::Open || slot.tail.is_some() {
+            return false;
+        }
+        let sent = match self.settings.drive {
+            Drive::Closed { .. } => self.encode_closed(index, ready_ns),
+            Drive::Open { .. } => self.encode_open(index),
+            Drive::Idle => 0,
+        };
+        if sent > 0 && self.settings.awaits_replies && !self.timeouts.contains(index) {
+            self.timeouts.insert(index, ready_ns + self.settings.reply_timeout_ns);
+        }
+        sent > 0
+    }
+
+    #[inline]
+    fn encode_closed(&mut self, index: u32, ready_ns: u64) -> u64 {
+        let Self { slots, wire, book, settings, .. } = self;
+        let Slot { connection, awaiting, credit, remaining, .. } = &mut slots[index as usize];
+        let Some(message) = &settings.message else { return 0 };
+        let wanted = u64::from(*credit).min(*remaining);
+        if wanted == 0 || self.phase != Phase::Running {
+            return 0;
+        }
+        let mut count = 0;
+        while count < wanted && wire.out.len() < WRITE_BYTES {
+            if connection.send(message.opcode, &message.bytes, &mut wire.context()) == Err(NotOpen) {
+                return 0;
+            }
+            count += 1;
+        }
+        let sent_ns = monotonic_ns();
+        book.due(count, ready_ns);
+        for _ in 0..count {
+            book.sent(Some(awaiting), ready_ns, sent_ns);
+        }
+        *credit -= count as u32;
+        *remaining -= count;
+        if *remaining == 0 {
+            self.working -= 1;
+        }
+        count
+    }
+
+    #[inline]
+    fn encode_open(&mut self, index: u32) -> u64 {
+        let Self { slots, wire, book, settings, .. } = self;
+        let slot_number = settings.global_slot(index);
+        let Drive::Open { schedule, grain, .. } = &settings.drive else { return 0 };
+        let (Some(message), Some(epoch_ns)) = (&settings.message, self.epoch_ns) else { return 0 };
+        let Slot { connection, awaiting, backlog, next_send, .. } = &mut slots[index as usize];
+        let mut count = 0;
+        while *backlog > 0 && wire.out.len() < WRITE_BYTES {
+            if connection.send(message.opcode, &message.bytes, &mut wire.context()) == Err(NotOpen) {
+                break;
+            }
+            let intended_ns = grain.round_up(epoch_ns + next_send.due_ns);
+            book.sent(settings.awaits_replies.then_some(&mut *awaiting), intended_ns, monotonic_ns());
+            *backlog -= 1;
+            count += 1;
+            if let Some(next) = schedule.next(slot_number, *next_send) {
+                *next_send = next;
+            }
+        }
+        self.backlog -= count;
+        count
+    }
+
+    /// A connection has just opened: its first message goes out, a closed loop's share or a backlog follows.
+    pub(super) fn greet(&mut self, index: u32) {
+        if let Some(first) = &self.settings.first_message {
+            let slot = &mut self.slots[index as usize];
+            // The connection is open: it takes the message.
+            let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
+        }
+        if let Drive::Closed { in_flight } = self.settings.drive {
+            self.slots[index as usize].credit = in_flight;
+        }
+        if self.phase == Phase::Running {
+            self.pump(index, monotonic_ns());
+        } else {
+            self.flush(index);
+        }
+    }
+
+    /// Gives what has been encoded to the kernel; what it does not take waits as the slot's tail.
+    #[inline]
+    pub(super) fn flush(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let out = &mut self.wire.out;
+        let Some(socket) = &slot.socket else { return out.clear() };
+        if out.is_empty() {
+            return;
+        }
+        if let Some(tail) = &mut slot.tail {
+            tail.bytes.append(out);
+            if tail.bytes.len() > MAX_TAIL_BYTES + WRITE_BYTES {
+                self.stuck(index);
+            }
+            return;
+        }
+        let sent = socket.send(out);
+        if let Ok(len) = sent
+            && len == out.len()
+        {
+            out.clear();
+            if slot.stage == Stage::Open {
+                self.book.now().counters.bytes_sent += len as u64;
+            }
+            return;
+        }
+        self.flushed_in_part(index, sent);
+    }
+
+    /// The kernel took a part, nothing, or refused.
+    #[cold]
+    fn flushed_in_part(&mut self, index: u32, sent: io::Result<usize>) {
+        match sent {
+            Ok(len) => {
+                let bytes = std::mem::take(&mut self.wire.out);
+                let slot = &mut self.slots[index as usize];
+                slot.tail = Some(Box::new(Tail { bytes, sent: len }));
+                let counted = if slot.stage == Stage::Open { len as u64 } else { 0 };
+                let counters = &mut self.book.now().counters;
+                counters.back_pressure += 1;
+                counters.bytes_sent += counted;
+                self.watch(index, Interest::ReadWrite);
+            }
+            Err(error) => {
+                self.wire.out.clear();
+                // What the server said before it went away may still be there to read, its Close for instance:
+                // the broken socket stays readable, and reading ends with this same error.
+                if kind_of(&error) != FailureKind::Reset {
+                    self.transport_over(index, Some(&error));
+                }
+            }
+        }
+    }
+
+    /// The socket takes bytes again, or the connection attempt is decided.
+    pub(super) fn writable(&mut self, index: u32) {
+        if self.slots[index as usize].stage == Stage::Connecting {
+            return self.tcp_decided(index);
+        }
+        let slot = &mut self.slots[index as usize];
+        let (Some(socket), Some(tail)) = (&slot.socket, &mut slot.tail) else { return };
+        match socket.send(&tail.bytes[tail.sent..]) {
+            Ok(len) => {
+                tail.sent += len;
+                let done = tail.sent == tail.bytes.len();
+                if slot.stage == Stage::Open {
+                    self.book.now().counters.bytes_sent += len as u64;
+                }
+                if done {
+                    self.slots[index as usize].tail = None;
+                    self.watch(index, Interest::Read);
+                    self.pump(index, monotonic_ns());
+                }
+            }
+            Err(error) => self.transport_over(index, Some(&error)),
+        }
+    }
+
+    /// A server that makes us answer and does not read the answers.
+    fn stuck(&mut self, index: u32) {
+        self.fail(index, FailureKind::LocalLimit, "unsent bytes", "the server asks for answers and reads none of them");
+        if self.slots[index as usize].stage == Stage::Open {
+            self.lost(index);
+        }
+        self.release(index);
+        self.open_again_or_finish(index);
+    }
+}

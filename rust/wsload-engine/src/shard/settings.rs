@@ -1,0 +1,123 @@
+//! What a plan means for one worker.
+
+use std::net::IpAddr;
+
+use wsload_core::connection::Config;
+use wsload_core::frame::opcode::Opcode;
+use wsload_core::handshake::Request;
+use wsload_core::plan::{Load, Matching, Message, MessageKind, Plan};
+use wsload_core::schedule::{Grain, OpenSchedule, share};
+
+/// A payload ready to be framed.
+#[derive(Debug)]
+pub(super) struct Payload {
+    pub(super) opcode: Opcode,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl From<&Message> for Payload {
+    fn from(message: &Message) -> Self {
+        let opcode = match message.kind {
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
+        };
+        Self { opcode, bytes: message.payload.clone() }
+    }
+}
+
+/// What starts messages, with what only that model needs.
+#[derive(Debug)]
+pub(super) enum Drive {
+    Closed { in_flight: u32 },
+    Open { schedule: OpenSchedule, grain: Grain, lazy: bool },
+    Idle,
+}
+
+/// The plan as seen by worker `worker` of `workers`: it owns the slots `worker + k * workers`.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) worker: u32,
+    pub(super) workers: u32,
+    pub(super) slots: u32,
+    pub(super) drive: Drive,
+    pub(super) message: Option<Payload>,
+    pub(super) message_name: String,
+    pub(super) first_message: Option<Payload>,
+    pub(super) awaits_replies: bool,
+    pub(super) connect_gap_ns: Option<u64>,
+    pub(super) connect_timeout_ns: u64,
+    pub(super) reply_timeout_ns: u64,
+    pub(super) reconnect_attempts: u32,
+    pub(super) source_ips: Vec<IpAddr>,
+    pub(super) interval_ns: u64,
+    pub(super) grain_ns: u64,
+    pub(super) warmup_ns: u64,
+    /// Length of warm-up and measured part together.
+    pub(super) length_ns: Option<u64>,
+    pub(super) iterations: Option<u64>,
+    connections: u32,
+}
+
+impl Settings {
+    pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Self {
+        let length_ns = plan.duration_ns.map(|duration| duration + plan.warmup_ns);
+        let slots = share(u64::from(plan.connections), workers, worker) as u32;
+        let drive = match plan.load {
+            Load::Closed { in_flight } => Drive::Closed { in_flight },
+            Load::Open { rate_per_s, arrivals } => Drive::Open {
+                schedule: OpenSchedule::new(
+                    rate_per_s,
+                    arrivals,
+                    plan.connections,
+                    plan.seed,
+                    plan.iterations,
+                    length_ns,
+                ),
+                grain: Grain::new(plan.grain_ns, worker, workers),
+                // Above one message per tick the timer wakes us often enough to read replies then, too.
+                lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0,
+            },
+            Load::Idle => Drive::Idle,
+        };
+        Self {
+            worker,
+            workers,
+            slots,
+            drive,
+            message: plan.message.as_ref().map(Payload::from),
+            message_name: plan.message.as_ref().map_or_else(String::new, |message| message.name.clone()),
+            first_message: plan.first_message.as_ref().map(Payload::from),
+            awaits_replies: plan.matching == Matching::Order,
+            connect_gap_ns: plan.connect_rate_per_s.map(|rate| (1e9 * f64::from(workers) / rate) as u64),
+            connect_timeout_ns: plan.connect_timeout_ns,
+            reply_timeout_ns: plan.reply_timeout_ns,
+            reconnect_attempts: plan.reconnect_attempts,
+            source_ips: plan.source_ips.clone(),
+            interval_ns: plan.interval_ns,
+            grain_ns: plan.grain_ns,
+            warmup_ns: plan.warmup_ns,
+            length_ns,
+            iterations: plan.iterations,
+            connections: plan.connections,
+        }
+    }
+
+    /// What the connection state machine needs of the plan.
+    pub(super) fn protocol(plan: &Plan) -> Config {
+        Config {
+            request: Request::new(&plan.target, &plan.handshake),
+            max_message_bytes: plan.max_message_bytes,
+            max_frame_bytes: plan.max_message_bytes,
+        }
+    }
+
+    /// Number over the whole run of the worker's slot `index`.
+    pub(super) fn global_slot(&self, index: u32) -> u32 {
+        self.worker + index * self.workers
+    }
+
+    /// Closed loop: how many messages slot `index` may send in the whole run.
+    pub(super) fn closed_share(&self, index: u32) -> u64 {
+        self.iterations.map_or(u64::MAX, |total| share(total, self.connections, self.global_slot(index)))
+    }
+}

@@ -1,0 +1,97 @@
+//! One connection slot. A slot is numbered over the whole run and survives reconnects.
+
+use wsload_core::connection::Connection;
+use wsload_core::matching::Queue;
+use wsload_core::schedule::Cursor;
+
+use crate::os::Socket;
+
+/// Where a slot stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Waits for its turn in the connect ramp.
+    Unopened,
+    /// TCP handshake under way.
+    Connecting,
+    /// Upgrade request sent, no verdict yet.
+    Upgrading,
+    /// Open.
+    Open,
+    /// A Close was sent or answered; waits, bounded, for the server to end TCP (RFC 6455 section 7.1.1).
+    Closing,
+    /// Closed; will be opened again.
+    Waiting,
+    /// Closed for good.
+    Finished,
+}
+
+/// Bytes the kernel has not taken yet.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) bytes: Vec<u8>,
+    pub(super) sent: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) connection: Connection,
+    pub(super) socket: Option<Socket>,
+    pub(super) stage: Stage,
+    /// Counts sockets: an event fetched for an earlier socket of this slot is told apart by it.
+    pub(super) generation: u32,
+    /// Messages awaiting a reply, oldest first.
+    pub(super) awaiting: Queue,
+    pub(super) tail: Option<Box<Tail>>,
+    /// Closed loop: sends allowed now.
+    pub(super) credit: u32,
+    /// Closed loop: sends left for the whole run.
+    pub(super) remaining: u64,
+    /// Open loop: messages due and not sent.
+    pub(super) backlog: u64,
+    /// Open loop: the first of the backlog, once there is one.
+    pub(super) next_send: Cursor,
+    /// Open loop: the next message to come due; `None` at the schedule's end.
+    pub(super) next_due: Option<Cursor>,
+    /// Start of the current attempt.
+    pub(super) attempt_ns: u64,
+    /// When its TCP connection stood.
+    pub(super) tcp_ns: u64,
+    /// Which of the target's addresses the attempt uses, and how many it has tried.
+    pub(super) address: u8,
+    pub(super) addresses_tried: u8,
+    /// Attempts made since the slot was last open.
+    pub(super) retries: u32,
+    pub(super) was_open: bool,
+    /// The first attempt has succeeded or failed.
+    pub(super) first_over: bool,
+}
+
+impl Slot {
+    pub(super) fn new(remaining: u64, next_due: Option<Cursor>) -> Self {
+        Self {
+            connection: Connection::new(),
+            socket: None,
+            stage: Stage::Unopened,
+            generation: 0,
+            awaiting: Queue::default(),
+            tail: None,
+            credit: 0,
+            remaining,
+            backlog: 0,
+            next_send: Cursor { seq: 0, due_ns: 0 },
+            next_due,
+            attempt_ns: 0,
+            tcp_ns: 0,
+            address: 0,
+            addresses_tried: 0,
+            retries: 0,
+            was_open: false,
+            first_over: false,
+        }
+    }
+
+    /// Value its socket carries in the epoll set.
+    pub(super) fn token(&self, index: u32) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(index)
+    }
+}

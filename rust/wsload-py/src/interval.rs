@@ -1,0 +1,104 @@
+//! `Snapshot` (one worker's interval, not encoded yet) and `Interval` (decoded and merged).
+
+use std::collections::BTreeMap;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+#[pyclass(frozen, module = "wsload._core")]
+pub struct Snapshot(wsload_core::interval::Snapshot);
+
+impl From<wsload_core::interval::Snapshot> for Snapshot {
+    fn from(snapshot: wsload_core::interval::Snapshot) -> Self {
+        Self(snapshot)
+    }
+}
+
+#[pymethods]
+impl Snapshot {
+    fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.0.encode()))
+    }
+}
+
+#[pyclass(frozen, module = "wsload._core")]
+pub struct Interval(wsload_core::interval::Interval);
+
+type Failure = (&'static str, String, u64, u64, String);
+
+#[pymethods]
+impl Interval {
+    #[staticmethod]
+    fn merge(py: Python<'_>, blocks: Vec<Vec<u8>>) -> PyResult<Self> {
+        use wsload_core::interval::Interval as Core;
+        let merged = py.detach(|| -> Result<Option<Core>, String> {
+            let mut merged: Option<Core> = None;
+            for block in &blocks {
+                let next = Core::decode(block).map_err(|error| error.to_string())?;
+                match &mut merged {
+                    None => merged = Some(next),
+                    Some(all) => all.merge(&next).map_err(|error| error.to_string())?,
+                }
+            }
+            Ok(merged)
+        });
+        match merged {
+            Ok(Some(merged)) => Ok(Self(merged)),
+            Ok(None) => Err(PyValueError::new_err("no blocks to merge")),
+            Err(error) => Err(PyValueError::new_err(error)),
+        }
+    }
+
+    #[getter]
+    fn index(&self) -> u64 {
+        self.0.index
+    }
+
+    #[getter]
+    fn warmup(&self) -> bool {
+        self.0.warmup
+    }
+
+    #[getter]
+    fn start_ns(&self) -> u64 {
+        self.0.start_ns
+    }
+
+    #[getter]
+    fn end_ns(&self) -> u64 {
+        self.0.end_ns
+    }
+
+    #[getter]
+    fn counters(&self) -> BTreeMap<&'static str, u64> {
+        self.0.counters.each().collect()
+    }
+
+    #[getter]
+    fn gauges(&self) -> BTreeMap<&'static str, u64> {
+        self.0.gauges.each().collect()
+    }
+
+    #[getter]
+    fn close_codes(&self) -> BTreeMap<u16, u64> {
+        self.0.close_codes.clone()
+    }
+
+    #[getter]
+    fn failures(&self) -> Vec<Failure> {
+        let row = |failure: &wsload_core::interval::FailureRecord| {
+            let (detail, example) = (failure.detail.clone(), failure.example.clone());
+            (failure.kind.name(), detail, failure.count, failure.first_ns, example)
+        };
+        self.0.failures.iter().map(row).collect()
+    }
+
+    #[getter]
+    fn histograms<'py>(&self, py: Python<'py>) -> Vec<(&'static str, String, Bound<'py, PyBytes>)> {
+        let encoded = self.0.histograms.iter();
+        encoded
+            .map(|((metric, name), histogram)| (metric.name(), name.clone(), PyBytes::new(py, &histogram.encode())))
+            .collect()
+    }
+}
