@@ -1,1 +1,259 @@
-//! schedule
+//! When messages are due: a pure function of the message's index and the run's seed.
+//!
+//! The schedule knows nothing of how the server is doing. Instants are nanoseconds after the run's epoch and exact;
+//! [`Grain`] rounds absolute instants up to a worker's ticks, so that one wake-up sends all that is due.
+
+use crate::plan::Arrivals;
+use crate::rng::{Purpose, draw, exponential};
+
+/// An open schedule over all connections of a run.
+///
+/// Constant arrivals: message `i` is due at `floor(i * 1e9 / rate)` and belongs to slot `i mod connections`.
+/// Poisson arrivals: each slot has an independent stream of `rate / connections`.
+#[derive(Debug, Clone)]
+pub struct OpenSchedule {
+    arrivals: Arrivals,
+    /// Messages per 1,000,000 s: the rate as an exact number.
+    rate_micro: u64,
+    /// Poisson: mean gap of one slot.
+    mean_gap_ns: f64,
+    connections: u32,
+    seed: u64,
+    iterations: Option<u64>,
+    end_ns: u64,
+}
+
+/// A slot's place in the schedule: with it, the next message's instant takes constant time and no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which of its slot's messages this is, from 0.
+    pub seq: u64,
+    /// When it is due, ns after the epoch.
+    pub due_ns: u64,
+}
+
+impl OpenSchedule {
+    /// A schedule of `rate_per_s` messages over all `connections`. Messages at `end_ns` or later, and from number
+    /// `iterations` on, are not in it. With Poisson arrivals `iterations` is shared evenly among the slots.
+    pub fn new(
+        rate_per_s: f64,
+        arrivals: Arrivals,
+        connections: u32,
+        seed: u64,
+        iterations: Option<u64>,
+        end_ns: Option<u64>,
+    ) -> Self {
+        Self {
+            arrivals,
+            rate_micro: ((rate_per_s * 1e6).round() as u64).max(1),
+            mean_gap_ns: f64::from(connections) * 1e9 / rate_per_s,
+            connections,
+            seed,
+            iterations,
+            end_ns: end_ns.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The slot's first message.
+    pub fn first(&self, slot: u32) -> Option<Cursor> {
+        match self.arrivals {
+            Arrivals::Constant => self.constant(slot, 0),
+            Arrivals::Poisson => self.poisson(slot, 0, 0),
+        }
+    }
+
+    /// The slot's message after `after`; `None` at the schedule's end.
+    #[inline]
+    pub fn next(&self, slot: u32, after: Cursor) -> Option<Cursor> {
+        match self.arrivals {
+            Arrivals::Constant => self.constant(slot, after.seq + 1),
+            Arrivals::Poisson => self.poisson(slot, after.seq + 1, after.due_ns),
+        }
+    }
+
+    #[inline]
+    fn constant(&self, slot: u32, seq: u64) -> Option<Cursor> {
+        let index = u64::from(slot) + seq * u64::from(self.connections);
+        let due_ns = (u128::from(index) * 1_000_000_000_000_000 / u128::from(self.rate_micro)) as u64;
+        let within = due_ns < self.end_ns && self.iterations.is_none_or(|count| index < count);
+        within.then_some(Cursor { seq, due_ns })
+    }
+
+    #[inline]
+    fn poisson(&self, slot: u32, seq: u64, previous_ns: u64) -> Option<Cursor> {
+        let gap = exponential(draw(self.seed, Purpose::Arrivals, slot, seq)) * self.mean_gap_ns;
+        let due_ns = previous_ns.saturating_add(gap.round() as u64);
+        let within =
+            due_ns < self.end_ns && self.iterations.is_none_or(|count| seq < share(count, self.connections, slot));
+        within.then_some(Cursor { seq, due_ns })
+    }
+}
+
+/// Part `part` of `total` split as evenly as whole numbers allow; the first parts get the rest.
+pub fn share(total: u64, parts: u32, part: u32) -> u64 {
+    let parts = u64::from(parts);
+    total / parts + u64::from(u64::from(part) < total % parts)
+}
+
+/// A worker's ticks: every `grain_ns`, shifted so that workers do not burst together.
+#[derive(Debug, Clone, Copy)]
+pub struct Grain {
+    grain_ns: u64,
+    phase_ns: u64,
+}
+
+impl Grain {
+    /// Ticks of worker `worker` of `workers`: multiples of `grain_ns` plus its share of one grain.
+    pub fn new(grain_ns: u64, worker: u32, workers: u32) -> Self {
+        Self { grain_ns, phase_ns: grain_ns * u64::from(worker) / u64::from(workers) }
+    }
+
+    /// The first tick at or after an instant.
+    #[inline]
+    pub fn round_up(&self, t_ns: u64) -> u64 {
+        t_ns.saturating_sub(self.phase_ns).div_ceil(self.grain_ns) * self.grain_ns + self.phase_ns
+    }
+
+    /// Distance between ticks.
+    pub fn grain_ns(&self) -> u64 {
+        self.grain_ns
+    }
+
+    /// Where the ticks lie within a grain.
+    pub fn phase_ns(&self) -> u64 {
+        self.phase_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn instants(schedule: &OpenSchedule, slot: u32) -> Vec<u64> {
+        let mut at = schedule.first(slot);
+        let mut all = Vec::new();
+        while let Some(cursor) = at {
+            assert_eq!(cursor.seq, all.len() as u64);
+            all.push(cursor.due_ns);
+            at = schedule.next(slot, cursor);
+        }
+        all
+    }
+
+    fn constant(rate: f64, connections: u32, iterations: Option<u64>, end_ns: Option<u64>) -> OpenSchedule {
+        OpenSchedule::new(rate, Arrivals::Constant, connections, 1, iterations, end_ns)
+    }
+
+    #[test]
+    fn constant_messages_take_turns_over_the_slots() {
+        // 4/s over 2 slots: 0, 250, 500, 750 ms.
+        let schedule = constant(4.0, 2, None, Some(SECOND));
+        assert_eq!(instants(&schedule, 0), [0, 500_000_000]);
+        assert_eq!(instants(&schedule, 1), [250_000_000, 750_000_000]);
+    }
+
+    #[test]
+    fn thirty_seconds_at_20_000_per_second_are_600_000_messages() {
+        let schedule = constant(20_000.0, 1_000, None, Some(30 * SECOND));
+        let count: usize = (0..1_000).map(|slot| instants(&schedule, slot).len()).sum();
+        assert_eq!(count, 600_000);
+    }
+
+    #[test]
+    fn a_constant_schedule_never_drifts() {
+        // 3/s: the third of a second is not a whole number of ns; after 3 * 10^9 messages it is exact again.
+        let schedule = constant(3.0, 1, None, None);
+        let at = |seq: u64| schedule.next(0, Cursor { seq: seq - 1, due_ns: 0 }).map(|cursor| cursor.due_ns);
+        assert_eq!(at(1), Some(333_333_333));
+        assert_eq!(at(3_000_000_000), Some(1_000_000_000 * SECOND));
+        // A fractional rate is exact to a millionth: 2.5/s, message 10^9 at 4 * 10^8 s.
+        let half = constant(2.5, 1, None, None);
+        assert_eq!(half.next(0, Cursor { seq: 999_999_999, due_ns: 0 }).unwrap().due_ns, 400_000_000 * SECOND);
+    }
+
+    #[test]
+    fn iterations_and_the_end_bound_a_schedule_whichever_comes_first() {
+        let both = |iterations, end_s: u64| {
+            let schedule = constant(10.0, 3, Some(iterations), Some(end_s * SECOND));
+            (0..3).map(|slot| instants(&schedule, slot).len()).sum::<usize>()
+        };
+        assert_eq!(both(7, 10), 7);
+        assert_eq!(both(1_000, 2), 20);
+        // The instant of the end itself is outside: messages at 0.0 to 1.9 s.
+        assert_eq!(*instants(&constant(10.0, 1, None, Some(2 * SECOND)), 0).last().unwrap(), 1_900_000_000);
+    }
+
+    #[test]
+    fn poisson_gaps_have_the_rate_and_the_variance_of_exponential_draws() {
+        // 100 slots of 10/s for 100 s: 100,000 messages expected, standard deviation 316.
+        let schedule = OpenSchedule::new(1_000.0, Arrivals::Poisson, 100, 42, None, Some(100 * SECOND));
+        let all: Vec<Vec<u64>> = (0..100).map(|slot| instants(&schedule, slot)).collect();
+        let count: usize = all.iter().map(Vec::len).sum();
+        assert!((98_420..=101_580).contains(&count), "{count}");
+        let gaps: Vec<f64> =
+            all.iter().flat_map(|one| one.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e8)).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        // Windows cut at the end lose long gaps a little (10 of 1,000 per slot), hence the room.
+        assert!((mean - 1.0).abs() < 0.03 && (variance - 1.0).abs() < 0.08, "{mean} {variance}");
+    }
+
+    #[test]
+    fn poisson_repeats_with_the_seed_and_slots_are_independent() {
+        let of = |seed| OpenSchedule::new(50.0, Arrivals::Poisson, 5, seed, None, Some(10 * SECOND));
+        assert_eq!(instants(&of(1), 3), instants(&of(1), 3));
+        assert_ne!(instants(&of(1), 3), instants(&of(2), 3));
+        assert_ne!(instants(&of(1), 3), instants(&of(1), 4));
+    }
+
+    #[test]
+    fn poisson_shares_its_iterations() {
+        let schedule = OpenSchedule::new(50.0, Arrivals::Poisson, 3, 1, Some(7), None);
+        assert_eq!((0..3).map(|slot| instants(&schedule, slot).len()).collect::<Vec<_>>(), [3, 2, 2]);
+    }
+
+    #[test]
+    fn ticks_of_two_workers_lie_half_a_grain_apart() {
+        let (first, second) = (Grain::new(250_000, 0, 2), Grain::new(250_000, 1, 2));
+        assert_eq!((first.round_up(1), first.round_up(250_000), first.round_up(250_001)), (250_000, 250_000, 500_000));
+        assert_eq!((second.round_up(1), second.round_up(125_000), second.round_up(125_001)), (125_000, 125_000, 375_000));
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_of_a_constant_schedule_belongs_to_one_slot_and_is_due_when_its_index_says(
+            rate in 0.001_f64..1e6,
+            connections in 1_u32..50,
+            count in 0_u64..500,
+        ) {
+            let schedule = constant(rate, connections, Some(count), None);
+            let mut all: Vec<u64> = (0..connections).flat_map(|slot| instants(&schedule, slot)).collect();
+            all.sort_unstable();
+            let micro = (rate * 1e6).round() as u128;
+            let expected: Vec<u64> =
+                (0..u128::from(count)).map(|index| (index * 1_000_000_000_000_000 / micro) as u64).collect();
+            prop_assert_eq!(all, expected);
+        }
+
+        #[test]
+        fn shares_add_up_and_differ_by_one_at_most(total in 0_u64..1_000_000, parts in 1_u32..100) {
+            let shares: Vec<u64> = (0..parts).map(|part| share(total, parts, part)).collect();
+            prop_assert_eq!(shares.iter().sum::<u64>(), total);
+            prop_assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
+
+        #[test]
+        fn rounding_goes_up_and_by_less_than_a_grain(
+            t in 1_000_000_u64..1 << 50, grain in 1_000_u64..1_000_000, workers in 1_u32..9, worker in 0_u32..9,
+        ) {
+            let ticks = Grain::new(grain, worker % workers, workers);
+            let tick = ticks.round_up(t);
+            prop_assert!(tick >= t && tick - t < grain);
+            prop_assert_eq!(ticks.round_up(tick), tick);
+        }
+    }
+}

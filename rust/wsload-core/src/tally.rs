@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! closed_list {
-    ($(#[$outer:meta])* $name:ident { $($(#[$doc:meta])* $field:ident),+ $(,)? }) => {
+    ($(#[$outer:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $merge:ident),+ $(,)? }) => {
         $(#[$outer])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct $name { $($(#[$doc])* pub $field: u64),+ }
@@ -18,122 +18,175 @@ macro_rules! closed_list {
             pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($field), self.$field)),+].into_iter()
             }
+
+            /// Merges what another worker counted in the same interval.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$field = $merge(self.$field, other.$field);)+
+            }
         }
     };
+}
+
+fn sum(one: u64, other: u64) -> u64 {
+    one.saturating_add(other)
+}
+
+fn greatest(one: u64, other: u64) -> u64 {
+    one.max(other)
 }
 
 closed_list! {
     /// What happened during an interval. All are sums: merging adds.
     Counters {
         /// Connection attempts started.
-        connects_started,
+        connects_started: sum,
         /// Connection attempts that ended in an accepted upgrade.
-        connects_opened,
+        connects_opened: sum,
         /// Connection attempts that failed, whatever the reason.
-        connects_failed,
+        connects_failed: sum,
         /// Of `connects_opened`, those that reopened a slot that had been open before.
-        reconnects,
+        reconnects: sum,
         /// Open connections that ended otherwise than by our own close at the end of the run.
-        connections_lost,
+        connections_lost: sum,
         /// Connections given up and reopened because a reply timed out and order no longer tells which is whose.
-        matching_lost,
+        matching_lost: sum,
         /// Messages whose intended instant has come.
-        due,
+        due: sum,
         /// Messages handed to the kernel.
-        sent,
+        sent: sum,
         /// Messages whose reply came.
-        answered,
+        answered: sum,
         /// Messages whose reply did not come: timed out, or their connection ended first.
-        unanswered,
+        unanswered: sum,
         /// Messages still due and unsent when the run ended.
-        unsent,
+        unsent: sum,
         /// Messages received that answer nothing.
-        pushes,
+        pushes: sum,
         /// Messages received, pushes and replies.
-        received,
+        received: sum,
         /// WebSocket bytes given to the kernel, frame headers included, handshakes not.
-        bytes_sent,
+        bytes_sent: sum,
         /// WebSocket bytes read, frame headers included, handshakes not.
-        bytes_received,
+        bytes_received: sum,
         /// Control pings received and answered.
-        pings_received,
+        pings_received: sum,
         /// Sends of which the kernel took a part or nothing: the rest waited.
-        back_pressure,
+        back_pressure: sum,
         /// Reads whose arrival had no kernel time stamp and were stamped by us.
-        stamps_missing,
+        stamps_missing: sum,
         /// Messages that share their kernel stamp with a later message of the same read.
-        stamps_shared,
+        stamps_shared: sum,
         /// Latencies that came out negative and were recorded as 0: a bug or a stepped clock.
-        negative_latencies,
+        negative_latencies: sum,
         /// Values above a histogram's range, recorded at its upper end.
-        clamped_latencies,
+        clamped_latencies: sum,
         /// Calls of the shard's `poll`.
-        polls,
+        polls: sum,
         /// CPU time of the worker process in user mode, ns.
-        cpu_user_ns,
+        cpu_user_ns: sum,
         /// CPU time of the worker process in the kernel, ns.
-        cpu_system_ns,
+        cpu_system_ns: sum,
     }
 }
 
 closed_list! {
     /// How things stood at an interval's end.
     Gauges {
-        /// Connections open. Merging adds.
-        open_connections,
-        /// Messages awaiting a reply. Merging adds.
-        in_flight,
-        /// Messages due and not yet sent. Merging adds.
-        backlog,
-        /// Age of the oldest message awaiting a reply, ns. Merging takes the greatest.
-        oldest_in_flight_ns,
-        /// Resident memory of the worker process, bytes. Merging adds.
-        rss_bytes,
+        /// Connections open.
+        open_connections: sum,
+        /// Messages awaiting a reply.
+        in_flight: sum,
+        /// Messages due and not yet sent.
+        backlog: sum,
+        /// Age of the oldest message awaiting a reply, ns.
+        oldest_in_flight_ns: greatest,
+        /// Resident memory of the worker process, bytes.
+        rss_bytes: sum,
     }
 }
 
-impl Counters {
-    /// Adds `other` to `self`.
-    pub fn merge(&mut self, other: &Self) {
-        let mut values: Vec<u64> = self.each().zip(other.each()).map(|((_, a), (_, b))| a + b).collect();
-        self.assign(&mut values);
-    }
+macro_rules! failure_kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal),+ $(,)?) => {
+        /// Kinds of failure: what a person is told happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum FailureKind { $($(#[$doc])* #[serde(rename = $name)] $kind),+ }
 
-    fn assign(&mut self, _values: &mut [u64]) {}
+        impl FailureKind {
+            /// Every kind, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),+];
+
+            /// Its name in files and reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),+ }
+            }
+        }
+    };
 }
 
-/// Kinds of failure: what a person is told happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
+failure_kinds! {
     /// The host name did not resolve.
-    Dns,
+    Dns = "dns",
     /// Nothing listens there (ECONNREFUSED).
-    Refused,
+    Refused = "refused",
     /// No route, host or network down.
-    Unreachable,
+    Unreachable = "unreachable",
     /// Not open within the connect time-out.
-    ConnectTimeout,
+    ConnectTimeout = "connect_timeout",
     /// The TLS handshake failed.
-    Tls,
+    Tls = "tls",
     /// The server answered with something else than 101.
-    UpgradeRejected,
+    UpgradeRejected = "upgrade_rejected",
     /// A 101 response that RFC 6455 section 4.1 forbids to accept.
-    BadAccept,
+    BadAccept = "bad_accept",
     /// The server broke the framing rules.
-    ProtocolError,
+    ProtocolError = "protocol_error",
     /// A message above the limit.
-    MessageTooBig,
+    MessageTooBig = "message_too_big",
     /// Text that is not UTF-8.
-    InvalidText,
+    InvalidText = "invalid_text",
     /// No reply within the reply time-out, or the connection ended first.
-    Unanswered,
+    Unanswered = "unanswered",
     /// The server closed a connection that was in use.
-    UnexpectedClose,
+    UnexpectedClose = "unexpected_close",
     /// The connection was reset (ECONNRESET, EPIPE).
-    Reset,
+    Reset = "reset",
     /// A scenario's expectation was not met.
-    ExpectationFailed,
+    ExpectationFailed = "expectation_failed",
     /// This machine's limit: descriptors, ports, memory.
-    LocalLimit,
+    LocalLimit = "local_limit",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_add_and_do_not_overflow() {
+        let mut one = Counters { sent: 3, due: u64::MAX, ..Counters::default() };
+        one.merge(&Counters { sent: 4, due: 1, answered: 2, ..Counters::default() });
+        assert_eq!((one.sent, one.due, one.answered), (7, u64::MAX, 2));
+    }
+
+    #[test]
+    fn gauges_add_but_the_oldest_message_is_the_oldest_of_all_workers() {
+        let mut one = Gauges { open_connections: 2, oldest_in_flight_ns: 5, ..Gauges::default() };
+        one.merge(&Gauges { open_connections: 3, oldest_in_flight_ns: 4, ..Gauges::default() });
+        assert_eq!((one.open_connections, one.oldest_in_flight_ns), (5, 5));
+    }
+
+    #[test]
+    fn names_and_values_go_together() {
+        let counters = Counters { sent: 9, ..Counters::default() };
+        let named: Vec<_> = counters.each().collect();
+        assert_eq!(named.iter().map(|(name, _)| *name).collect::<Vec<_>>(), Counters::NAMES);
+        assert!(named.contains(&("sent", 9)));
+    }
+
+    #[test]
+    fn kinds_are_written_by_their_name() {
+        for kind in FailureKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!(FailureKind::ALL.len(), 15);
+    }
 }

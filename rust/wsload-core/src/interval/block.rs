@@ -1,0 +1,278 @@
+//! Intervals as bytes.
+//!
+//! A block is a u32 (little-endian) length, a JSON header of that length, and the V2-deflate histograms that the
+//! header lists, one after the other. It is the only thing that travels between workers, machines and processes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FailureRecord, Failures, Metric, Snapshot};
+use crate::histogram::{HistogramError, MergedHistogram};
+use crate::tally::{Counters, Gauges};
+
+/// Message names kept apart; the rest goes under [`OTHER`].
+const MAX_NAMES: usize = 100;
+const OTHER: &str = "other";
+
+/// Bytes that are no block, or blocks that do not belong together.
+#[derive(Debug, thiserror::Error)]
+pub enum IntervalError {
+    /// Cut off, or its lengths do not add up.
+    #[error("an interval block of {0} bytes is damaged")]
+    Damaged(usize),
+    /// Its header is not of this version's shape.
+    #[error("an interval block has a header of another shape: {0}")]
+    Header(#[from] serde_json::Error),
+    /// One of its histograms cannot be read.
+    #[error("an interval block: {0}")]
+    Histogram(#[from] HistogramError),
+    /// Blocks of different intervals.
+    #[error("interval {0} cannot be merged with interval {1}")]
+    Different(u64, u64),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    index: u64,
+    warmup: bool,
+    start_ns: u64,
+    end_ns: u64,
+    counters: Counters,
+    gauges: Gauges,
+    close_codes: BTreeMap<u16, u64>,
+    failures: Vec<FailureRecord>,
+    histograms: Vec<Listed>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    metric: Metric,
+    message: String,
+    bytes: u32,
+}
+
+/// One interval of one worker, or of several merged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    /// Number of the interval, the same on all workers.
+    pub index: u64,
+    /// Holds the messages that were intended during the warm-up.
+    pub warmup: bool,
+    /// First instant, monotonic ns.
+    pub start_ns: u64,
+    /// First instant after it.
+    pub end_ns: u64,
+    /// Sums.
+    pub counters: Counters,
+    /// How things stood at its end.
+    pub gauges: Gauges,
+    /// How often each close code was received.
+    pub close_codes: BTreeMap<u16, u64>,
+    /// What went wrong.
+    pub failures: Failures,
+    /// By metric and message name (empty where a metric has none).
+    pub histograms: BTreeMap<(Metric, Arc<str>), MergedHistogram>,
+}
+
+impl Snapshot {
+    /// The block of this interval.
+    pub fn encode(&self) -> Vec<u8> {
+        let recorded = self.recorder.histograms().map(|(metric, histogram)| {
+            let message = if metric.per_message() { self.message_name.to_string() } else { String::new() };
+            (metric, message, histogram.encode())
+        });
+        let header = Header {
+            index: self.index,
+            warmup: self.warmup,
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            counters: self.recorder.counters.clone(),
+            gauges: self.gauges.clone(),
+            close_codes: self.recorder.close_codes.clone(),
+            failures: self.recorder.failures.records().to_vec(),
+            histograms: Vec::new(),
+        };
+        write_block(header, recorded)
+    }
+}
+
+impl Interval {
+    /// Reads a block. It may come from anywhere: no claimed length is believed.
+    pub fn decode(block: &[u8]) -> Result<Self, IntervalError> {
+        let damaged = || IntervalError::Damaged(block.len());
+        let (length, rest) = block.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let (header, mut blobs) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
+        let header: Header = serde_json::from_slice(header)?;
+        let mut histograms: BTreeMap<(Metric, Arc<str>), MergedHistogram> = BTreeMap::new();
+        for listed in &header.histograms {
+            let (blob, after) = blobs.split_at_checked(listed.bytes as usize).ok_or_else(damaged)?;
+            blobs = after;
+            add_to(&mut histograms, listed.metric, &listed.message, &MergedHistogram::decode(blob)?);
+        }
+        if !blobs.is_empty() {
+            return Err(damaged());
+        }
+        let mut failures = Failures::default();
+        failures.merge(&header.failures);
+        let Header { index, warmup, start_ns, end_ns, counters, gauges, close_codes, .. } = header;
+        Ok(Self { index, warmup, start_ns, end_ns, counters, gauges, close_codes, failures, histograms })
+    }
+
+    /// Adds what another worker saw of the same interval.
+    pub fn merge(&mut self, other: &Self) -> Result<(), IntervalError> {
+        if (self.index, self.warmup) != (other.index, other.warmup) {
+            return Err(IntervalError::Different(self.index, other.index));
+        }
+        self.start_ns = self.start_ns.min(other.start_ns);
+        self.end_ns = self.end_ns.max(other.end_ns);
+        self.counters.merge(&other.counters);
+        self.gauges.merge(&other.gauges);
+        for (code, count) in &other.close_codes {
+            *self.close_codes.entry(*code).or_default() += count;
+        }
+        self.failures.merge(other.failures.records());
+        for ((metric, message), histogram) in &other.histograms {
+            add_to(&mut self.histograms, *metric, message, histogram);
+        }
+        Ok(())
+    }
+
+    /// The block of this interval.
+    pub fn encode(&self) -> Vec<u8> {
+        let recorded = self.histograms.iter();
+        let recorded = recorded.map(|((metric, message), histogram)| (*metric, message.to_string(), histogram.encode()));
+        let header = Header {
+            index: self.index,
+            warmup: self.warmup,
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            counters: self.counters.clone(),
+            gauges: self.gauges.clone(),
+            close_codes: self.close_codes.clone(),
+            failures: self.failures.records().to_vec(),
+            histograms: Vec::new(),
+        };
+        write_block(header, recorded)
+    }
+}
+
+/// Adds a histogram under its name, or under `other` once there are too many names.
+fn add_to(
+    all: &mut BTreeMap<(Metric, Arc<str>), MergedHistogram>,
+    metric: Metric,
+    message: &str,
+    histogram: &MergedHistogram,
+) {
+    let key = (metric, Arc::from(message));
+    let room = all.contains_key(&key) || all.keys().filter(|(other, _)| *other == metric).count() < MAX_NAMES;
+    all.entry(if room { key } else { (metric, Arc::from(OTHER)) }).or_default().add(histogram);
+}
+
+fn write_block(mut header: Header, histograms: impl Iterator<Item = (Metric, String, Vec<u8>)>) -> Vec<u8> {
+    let mut blobs = Vec::new();
+    for (metric, message, blob) in histograms {
+        header.histograms.push(Listed { metric, message, bytes: blob.len() as u32 });
+        blobs.extend(blob);
+    }
+    // A header of plain data cannot fail to serialise.
+    let json = serde_json::to_vec(&header).unwrap_or_default();
+    let mut block = Vec::with_capacity(4 + json.len() + blobs.len());
+    block.extend((json.len() as u32).to_le_bytes());
+    block.extend(json);
+    block.extend(blobs);
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::RecorderPool;
+    use super::*;
+    use crate::tally::FailureKind;
+
+    fn snapshot(index: u64, values: &[u64]) -> Snapshot {
+        let pool = RecorderPool::default();
+        let mut recorder = pool.take();
+        for value in values {
+            recorder.record(Metric::ResponseTime, *value);
+        }
+        recorder.record(Metric::Connect, 5);
+        recorder.counters.sent = values.len() as u64;
+        recorder.close_codes.insert(1000, 2);
+        recorder.failures.add(FailureKind::Refused, "", 1, 77 + index, "nobody there");
+        let gauges = crate::tally::Gauges { open_connections: 3, ..Default::default() };
+        let message_name = Arc::from("say");
+        Snapshot { index, warmup: false, start_ns: 100, end_ns: 200, gauges, message_name, recorder, pool }
+    }
+
+    #[test]
+    fn an_interval_survives_its_journey() {
+        let interval = Interval::decode(&snapshot(4, &[10, 20, 30]).encode()).unwrap();
+        assert_eq!((interval.index, interval.start_ns, interval.end_ns), (4, 100, 200));
+        assert_eq!((interval.counters.sent, interval.gauges.open_connections), (3, 3));
+        assert_eq!(interval.close_codes, BTreeMap::from([(1000, 2)]));
+        assert_eq!(interval.failures.records()[0].example, "nobody there");
+        assert_eq!(interval.histograms[&(Metric::ResponseTime, Arc::from("say"))].value_at_quantile(0.5), 20);
+        assert_eq!(interval.histograms[&(Metric::Connect, Arc::from(""))].count(), 1);
+        assert_eq!(Interval::decode(&interval.encode()).unwrap(), interval);
+    }
+
+    #[test]
+    fn workers_add_up() {
+        let mut sum = Interval::decode(&snapshot(4, &[10, 20]).encode()).unwrap();
+        sum.merge(&Interval::decode(&snapshot(4, &[30]).encode()).unwrap()).unwrap();
+        assert_eq!((sum.counters.sent, sum.gauges.open_connections, sum.close_codes[&1000]), (3, 6, 4));
+        assert_eq!(sum.failures.records()[0].count, 2);
+        assert_eq!(sum.histograms[&(Metric::ResponseTime, Arc::from("say"))].max(), 30);
+    }
+
+    #[test]
+    fn different_intervals_do_not_merge() {
+        let mut one = Interval::decode(&snapshot(4, &[]).encode()).unwrap();
+        let other = Interval::decode(&snapshot(5, &[]).encode()).unwrap();
+        assert!(matches!(one.merge(&other), Err(IntervalError::Different(4, 5))));
+    }
+
+    #[test]
+    fn names_beyond_a_hundred_go_under_other() {
+        let mut all = BTreeMap::new();
+        let one = Interval::decode(&snapshot(1, &[10]).encode()).unwrap();
+        let histogram = &one.histograms[&(Metric::ResponseTime, Arc::from("say"))];
+        for name in 0..150 {
+            add_to(&mut all, Metric::ResponseTime, &name.to_string(), histogram);
+        }
+        assert_eq!(all.len(), 101);
+        assert_eq!(all[&(Metric::ResponseTime, Arc::from(OTHER))].count(), 50);
+    }
+
+    #[test]
+    fn a_block_cut_anywhere_is_damaged() {
+        let block = snapshot(4, &[10, 20, 30]).encode();
+        for end in 0..block.len() {
+            assert!(Interval::decode(&block[..end]).is_err(), "{end} of {}", block.len());
+        }
+        let mut longer = block;
+        longer.push(0);
+        assert!(Interval::decode(&longer).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = Interval::decode(&bytes);
+        }
+
+        #[test]
+        fn a_flipped_byte_decodes_or_fails(at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
+            let mut block = snapshot(4, &[10, 20_000, 30_000_000]).encode();
+            let index = at.index(block.len());
+            block[index] ^= flip;
+            let _ = Interval::decode(&block);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What happened in one interval: recorded by a shard, encoded off its thread, merged over workers.
+//!
+//! [`Recorder`] is written to per message, [`Snapshot`] is a recorder whose interval is over, [`Interval`] is what
+//! a block of bytes decodes to and what merging gives.
+
+mod block;
+mod failures;
+mod recorder;
+
+pub use block::{Interval, IntervalError};
+pub use failures::{FailureRecord, Failures};
+pub use recorder::{Recorder, RecorderPool, Snapshot};
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $metric:ident = $name:literal, per message: $per_message:literal;)+) => {
+        /// A latency that is kept as a histogram.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Metric { $($(#[$doc])* #[serde(rename = $name)] $metric),+ }
+
+        impl Metric {
+            /// Every metric, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$metric),+];
+
+            /// Its name in files and reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$metric => $name),+ }
+            }
+
+            /// Whether it is kept per message name.
+            pub fn per_message(self) -> bool {
+                match self { $(Self::$metric => $per_message),+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Intended send to the reply's arrival in the kernel.
+    ResponseTime = "response_time", per message: true;
+    /// Actual send to the reply's arrival in the kernel.
+    ServiceTime = "service_time", per message: true;
+    /// Intended to actual send: the generator's own share.
+    SendLag = "send_lag", per message: true;
+    /// Arrival in the kernel to our read: the generator's own share.
+    ReceiveLag = "receive_lag", per message: true;
+    /// First SYN to a standing TCP connection.
+    ConnectTcp = "connect_tcp", per message: false;
+    /// Upgrade request to its accepted response.
+    ConnectUpgrade = "connect_upgrade", per message: false;
+    /// First SYN to the accepted upgrade.
+    Connect = "connect", per message: false;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_written_by_their_name_and_indexed_by_their_place() {
+        for (place, metric) in Metric::ALL.iter().enumerate() {
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
+            assert_eq!(*metric as usize, place);
+        }
+        assert!(Metric::SendLag.per_message() && !Metric::Connect.per_message());
+    }
+}
