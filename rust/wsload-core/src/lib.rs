@@ -9,14 +9,14 @@
 #![forbid(unsafe_code)]
 
 pub mod calendar;
-//pub mod connection;
-//pub mod error;
-//pub mod frame;
-//pub mod handshake;
+pub mod connection;
+pub mod error;
+pub mod frame;
+pub mod handshake;
 pub mod histogram;
 pub mod interval;
 pub mod matching;
-//pub mod message;
+pub mod message;
 pub mod plan;
 pub mod rng;
 pub mod schedule;

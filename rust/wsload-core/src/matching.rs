@@ -178,7 +178,7 @@ mod tests {
             steps in proptest::collection::vec((0_usize..4, 0_u8..10), 0..400),
         ) {
             let mut store = InFlight::default();
-            let mut queues = vec![Queue::default(); 4];
+            let mut queues = [Queue::default(); 4];
             let mut model = vec![VecDeque::new(); 4];
             for (step, (which, action)) in steps.into_iter().enumerate() {
                 let (queue, twin) = (&mut queues[which], &mut model[which]);

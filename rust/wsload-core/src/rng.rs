@@ -76,7 +76,9 @@ mod tests {
     fn draws_depend_on_every_argument_and_on_nothing_else() {
         let base = draw(1, Purpose::Arrivals, 2, 3);
         assert_eq!(base, draw(1, Purpose::Arrivals, 2, 3));
-        for other in [draw(2, Purpose::Arrivals, 2, 3), draw(1, Purpose::Arrivals, 3, 3), draw(1, Purpose::Arrivals, 2, 4)] {
+        for other in
+            [draw(2, Purpose::Arrivals, 2, 3), draw(1, Purpose::Arrivals, 3, 3), draw(1, Purpose::Arrivals, 2, 4)]
+        {
             assert_ne!(base, other);
         }
     }

@@ -220,7 +220,10 @@ mod tests {
     fn ticks_of_two_workers_lie_half_a_grain_apart() {
         let (first, second) = (Grain::new(250_000, 0, 2), Grain::new(250_000, 1, 2));
         assert_eq!((first.round_up(1), first.round_up(250_000), first.round_up(250_001)), (250_000, 250_000, 500_000));
-        assert_eq!((second.round_up(1), second.round_up(125_000), second.round_up(125_001)), (125_000, 125_000, 375_000));
+        assert_eq!(
+            (second.round_up(1), second.round_up(125_000), second.round_up(125_001)),
+            (125_000, 125_000, 375_000)
+        );
     }
 
     proptest! {

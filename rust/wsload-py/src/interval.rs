@@ -91,14 +91,14 @@ impl Interval {
             let (detail, example) = (failure.detail.clone(), failure.example.clone());
             (failure.kind.name(), detail, failure.count, failure.first_ns, example)
         };
-        self.0.failures.iter().map(row).collect()
+        self.0.failures.records().iter().map(row).collect()
     }
 
     #[getter]
     fn histograms<'py>(&self, py: Python<'py>) -> Vec<(&'static str, String, Bound<'py, PyBytes>)> {
         let encoded = self.0.histograms.iter();
         encoded
-            .map(|((metric, name), histogram)| (metric.name(), name.clone(), PyBytes::new(py, &histogram.encode())))
+            .map(|((metric, name), histogram)| (metric.name(), name.to_string(), PyBytes::new(py, &histogram.encode())))
             .collect()
     }
 }

@@ -144,7 +144,8 @@ impl Interval {
     /// The block of this interval.
     pub fn encode(&self) -> Vec<u8> {
         let recorded = self.histograms.iter();
-        let recorded = recorded.map(|((metric, message), histogram)| (*metric, message.to_string(), histogram.encode()));
+        let recorded =
+            recorded.map(|((metric, message), histogram)| (*metric, message.to_string(), histogram.encode()));
         let header = Header {
             index: self.index,
             warmup: self.warmup,

@@ -67,6 +67,7 @@ impl Recorder {
 /// Recorders that come back empty once their snapshot has been dealt with, so that a new interval costs no
 /// allocation on the loop's thread.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::vec_box, reason = "recorders change hands as boxes: nothing is moved or allocated")]
 pub struct RecorderPool(Arc<Mutex<Vec<Box<Recorder>>>>);
 
 impl RecorderPool {

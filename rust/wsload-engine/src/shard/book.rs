@@ -1,8 +1,9 @@
 //! Bookkeeping of what is measured: which message is in flight, and into which interval what happened is counted.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use wsload_core::interval::{Metric, Recorder, Snapshot};
+use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
 use wsload_core::matching::{InFlight, Queue, Sent};
 use wsload_core::tally::{FailureKind, Gauges};
 
@@ -18,7 +19,8 @@ pub(super) struct Book {
     intervals: Intervals,
     cpu: CpuTime,
     finished: VecDeque<Snapshot>,
-    message_name: String,
+    message_name: Arc<str>,
+    pool: RecorderPool,
 }
 
 /// Boundaries of intervals: every `length_ns`, and cut at the epoch and at the end of the warm-up.
@@ -51,10 +53,11 @@ impl Intervals {
 }
 
 impl Book {
-    pub(super) fn new(interval_ns: u64, message_name: String) -> Self {
+    pub(super) fn new(interval_ns: u64, message_name: &str) -> Self {
+        let pool = RecorderPool::default();
         Self {
-            measured: Box::new(Recorder::new()),
-            warming: Box::new(Recorder::new()),
+            measured: pool.take(),
+            warming: pool.take(),
             in_flight: InFlight::default(),
             intervals: Intervals {
                 length_ns: interval_ns,
@@ -67,7 +70,8 @@ impl Book {
             },
             cpu: cpu_time(),
             finished: VecDeque::new(),
-            message_name,
+            message_name: message_name.into(),
+            pool,
         }
     }
 
@@ -122,7 +126,7 @@ impl Book {
         let warmup = self.is_warmup(intended_ns);
         let recorder = self.of(warmup);
         recorder.counters.sent += 1;
-        recorder.record_signed(Metric::SendLag, intended_ns, sent_ns);
+        recorder.record_between(Metric::SendLag, intended_ns, sent_ns);
         if let Some(queue) = queue {
             self.in_flight.push(queue, Sent { intended_ns, sent_ns, warmup });
         }
@@ -140,9 +144,9 @@ impl Book {
         let recorder = self.of(sent.warmup);
         recorder.counters.received += 1;
         recorder.counters.answered += 1;
-        recorder.record_signed(Metric::ResponseTime, sent.intended_ns, arrival_ns);
-        recorder.record_signed(Metric::ServiceTime, sent.sent_ns, arrival_ns);
-        recorder.record_signed(Metric::ReceiveLag, arrival_ns, read_ns);
+        recorder.record_between(Metric::ResponseTime, sent.intended_ns, arrival_ns);
+        recorder.record_between(Metric::ServiceTime, sent.sent_ns, arrival_ns);
+        recorder.record_between(Metric::ReceiveLag, arrival_ns, read_ns);
         true
     }
 
@@ -206,18 +210,17 @@ impl Book {
     }
 
     fn hand_up(&mut self, warmup: bool, end_ns: u64, gauges: Gauges) {
-        let recorder = std::mem::replace(
-            if warmup { &mut self.warming } else { &mut self.measured },
-            Box::new(Recorder::new()),
-        );
+        let fresh = self.pool.take();
+        let recorder = std::mem::replace(if warmup { &mut self.warming } else { &mut self.measured }, fresh);
         self.finished.push_back(Snapshot {
             index: self.intervals.index,
             warmup,
             start_ns: self.intervals.start_ns,
             end_ns,
             gauges,
+            message_name: Arc::clone(&self.message_name),
             recorder,
-            message_name: self.message_name.clone(),
+            pool: self.pool.clone(),
         });
     }
 }

@@ -130,9 +130,9 @@ impl Shard {
         let recorder = self.book.now();
         recorder.counters.connects_opened += 1;
         recorder.counters.reconnects += u64::from(again);
-        recorder.record_signed(Metric::ConnectTcp, attempt_ns, tcp_ns);
-        recorder.record_signed(Metric::ConnectUpgrade, tcp_ns, arrival_ns);
-        recorder.record_signed(Metric::Connect, attempt_ns, arrival_ns);
+        recorder.record_between(Metric::ConnectTcp, attempt_ns, tcp_ns);
+        recorder.record_between(Metric::ConnectUpgrade, tcp_ns, arrival_ns);
+        recorder.record_between(Metric::Connect, attempt_ns, arrival_ns);
         self.first_over(index);
         self.greet(index);
     }

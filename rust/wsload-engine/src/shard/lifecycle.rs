@@ -289,7 +289,8 @@ impl Shard {
     }
 
     pub(super) fn gauges(&self, now_ns: u64) -> Gauges {
-        let oldest = self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns).min();
+        let oldest =
+            self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns).min();
         Gauges {
             open_connections: u64::from(self.open),
             in_flight: self.book.awaiting(),

@@ -26,6 +26,7 @@ use wsload_core::connection::{Config, Context};
 use wsload_core::interval::Snapshot;
 use wsload_core::plan::{Plan, PlanError};
 use wsload_core::rng::MaskKeys;
+use wsload_core::schedule::Grain;
 use wsload_core::tally::FailureKind;
 
 use self::book::Book;
@@ -192,7 +193,7 @@ impl Shard {
         wake.add(sockets.as_raw_fd(), Interest::Read, SOCKETS_TOKEN)?;
         let slots: Vec<Slot> = (0..settings.slots).map(|index| new_slot(&settings, index)).collect();
         let working = slots.iter().filter(|slot| slot.remaining > 0 || slot.next_due.is_some()).count();
-        let phase_ns = settings.grain_ns * u64::from(worker) / u64::from(workers);
+        let grain = Grain::new(settings.grain_ns, worker, workers);
         Ok(Self {
             phase: Phase::Idle,
             told_phase: Phase::Idle,
@@ -203,8 +204,8 @@ impl Shard {
             reads_lazily: false,
             clock: ClockMap::new(),
             wire: Wire { config: Settings::protocol(plan), masks: MaskKeys::from_seed(seed), out: Vec::new() },
-            book: Book::new(settings.interval_ns, settings.message_name.clone()),
-            sends: Calendar::new(settings.grain_ns, phase_ns, settings.slots),
+            book: Book::new(settings.interval_ns, &settings.message_name),
+            sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             pace: ConnectPace::new(settings.connect_gap_ns),
             ramp_next: 0,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use wsload_core::connection::Config;
 use wsload_core::frame::opcode::Opcode;
 use wsload_core::handshake::Request;
+use wsload_core::message::Limits;
 use wsload_core::plan::{Load, Matching, Message, MessageKind, Plan};
 use wsload_core::schedule::{Grain, OpenSchedule, share};
 
@@ -106,8 +107,7 @@ impl Settings {
     pub(super) fn protocol(plan: &Plan) -> Config {
         Config {
             request: Request::new(&plan.target, &plan.handshake),
-            max_message_bytes: plan.max_message_bytes,
-            max_frame_bytes: plan.max_message_bytes,
+            limits: Limits { frame_bytes: plan.max_message_bytes, message_bytes: plan.max_message_bytes },
         }
     }
 

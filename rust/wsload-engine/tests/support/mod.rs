@@ -61,8 +61,15 @@ pub struct Run {
 
 impl Run {
     pub fn failures(&self) -> Vec<(&'static str, String, u64)> {
-        let all = self.intervals.iter().flat_map(|interval| &interval.failures);
+        let all = self.intervals.iter().flat_map(|interval| interval.failures.records());
         all.map(|failure| (failure.kind.name(), failure.detail.clone(), failure.count)).collect()
+    }
+
+    pub fn failures_example(&self) -> &str {
+        self.intervals
+            .iter()
+            .find_map(|interval| Some(&*interval.failures.records().first()?.example))
+            .unwrap_or_default()
     }
 
     pub fn close_codes(&self) -> Vec<(u16, u64)> {
