@@ -100,6 +100,8 @@ closed_list! {
         backlog: sum,
         /// Age of the oldest message awaiting a reply, ns.
         oldest_in_flight_ns: greatest,
+        /// How much of the interval the schedule ran, ns.
+        running_ns: greatest,
         /// Resident memory of the worker process, bytes.
         rss_bytes: sum,
     }

@@ -34,12 +34,19 @@ struct Intervals {
     warmup_end_ns: u64,
     /// Until when replies to warm-up messages may still come in.
     warmup_tail_ns: u64,
+    /// End of the schedule, once it has ended.
+    schedule_end_ns: u64,
 }
 
 impl Intervals {
     fn boundary_after(&self, start_ns: u64) -> u64 {
         let regular = start_ns + self.length_ns;
         [self.epoch_ns, self.warmup_end_ns].into_iter().filter(|cut| *cut > start_ns).fold(regular, u64::min)
+    }
+
+    /// How much of the open interval the schedule ran, if the interval ends at `end_ns`.
+    fn running_ns(&self, end_ns: u64) -> u64 {
+        end_ns.min(self.schedule_end_ns).saturating_sub(self.start_ns.max(self.epoch_ns))
     }
 
     fn is_warmup(&self) -> bool {
@@ -67,6 +74,7 @@ impl Book {
                 epoch_ns: u64::MAX,
                 warmup_end_ns: u64::MAX,
                 warmup_tail_ns: u64::MAX,
+                schedule_end_ns: u64::MAX,
             },
             cpu: cpu_time(),
             finished: VecDeque::new(),
@@ -89,6 +97,11 @@ impl Book {
         intervals.warmup_end_ns = epoch_ns + warmup_ns;
         intervals.warmup_tail_ns = intervals.warmup_end_ns + reply_timeout_ns + intervals.length_ns;
         intervals.end_ns = intervals.boundary_after(intervals.start_ns);
+    }
+
+    /// The schedule has ended.
+    pub(super) fn end_schedule(&mut self, at_ns: u64) {
+        self.intervals.schedule_end_ns = self.intervals.schedule_end_ns.min(at_ns);
     }
 
     /// End of the open interval.
@@ -183,6 +196,7 @@ impl Book {
 
     /// Ends the open interval at `end_ns`.
     pub(super) fn cut(&mut self, end_ns: u64, gauges: Gauges) {
+        let gauges = Gauges { running_ns: self.intervals.running_ns(end_ns), ..gauges };
         let before = std::mem::replace(&mut self.cpu, cpu_time());
         let after = self.cpu;
         let counters = &mut self.now().counters;

@@ -79,6 +79,7 @@ impl Shard {
             self.release(index);
         }
         self.open = 0;
+        self.book.end_schedule(now_ns);
         self.finish(now_ns);
         // The loop learns of the new phase from the next poll.
         self.timer.set(Some(1));
@@ -141,6 +142,7 @@ impl Shard {
     /// Nothing new comes due; what is late is still sent, what is awaited still counted.
     fn drain(&mut self, now_ns: u64) {
         self.phase = Phase::Draining;
+        self.book.end_schedule(now_ns);
         self.read_lazily(false);
         self.drain_until_ns = now_ns + self.settings.reply_timeout_ns;
         for index in 0..self.settings.slots {
@@ -297,6 +299,7 @@ impl Shard {
             backlog: self.backlog,
             oldest_in_flight_ns: oldest.map_or(0, |sent_ns| now_ns.saturating_sub(sent_ns)),
             rss_bytes: resident_bytes(),
+            ..Gauges::default()
         }
     }
 }

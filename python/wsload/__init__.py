@@ -1,0 +1,3 @@
+"""wsload: load and soak testing for WebSocket services."""
+
+__version__ = "0.1.0"

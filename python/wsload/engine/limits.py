@@ -1,0 +1,139 @@
+"""What this machine can hold, and the command that raises each limit."""
+
+import contextlib
+import os
+import resource
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsload.errors import LimitError
+from wsload.scenario import Plan
+
+RESERVED_FDS = 64
+"""Descriptors of a worker that are no connections."""
+_SO_TIMESTAMPNS_NEW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Limits of this machine and this process."""
+
+    fd_soft: int
+    fd_hard: int
+    port_first: int
+    port_last: int
+    cpus: int
+    clock_source: str | None
+    kernel_timestamps: bool
+    congestion_control: str | None
+    somaxconn: int | None
+
+    @property
+    def ports(self) -> int:
+        """Ephemeral ports: connections per source and target address."""
+        return self.port_last - self.port_first + 1
+
+    @property
+    def connections_per_worker(self) -> int:
+        """What one worker's descriptors allow."""
+        return max(self.fd_hard - RESERVED_FDS, 0)
+
+
+def machine() -> Machine:
+    """Looks at this machine."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first, last = (_read("net/ipv4/ip_local_port_range") or "32768 60999").split()
+    somaxconn = _read("net/core/somaxconn")
+    return Machine(
+        fd_soft=soft,
+        fd_hard=hard,
+        port_first=int(first),
+        port_last=int(last),
+        cpus=cpus(),
+        clock_source=_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        kernel_timestamps=_timestamps_work(),
+        congestion_control=_read("net/ipv4/tcp_congestion_control"),
+        somaxconn=int(somaxconn) if somaxconn else None,
+    )
+
+
+def cpus() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def raise_soft_fd_limit() -> None:
+    """Raises the soft limit on descriptors to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def check(plan: Plan, workers: int, here: Machine) -> None:
+    """Refuses what would fail for want of descriptors or ports, before a connection is opened.
+
+    Raises:
+        LimitError: with the number that fits and what raises it.
+    """
+    sources = max(len(plan.source_ips), 1)
+    fitting = sources * here.ports
+    if plan.connections > fitting:
+        what = f"--connections: {plan.connections:,} connections need as many ports; {fitting:,} fit"
+        raise LimitError(
+            f"{what} ({sources} source address{'es' if sources > 1 else ''} x {here.ports:,} ephemeral ports)",
+            f"Name more source addresses with --source-ip, or run: {widen_ports_command()}",
+        )
+    per_worker = -(-plan.connections // workers)
+    if per_worker > here.connections_per_worker:
+        needed = -(-plan.connections // max(here.connections_per_worker, 1))
+        fits = workers * here.connections_per_worker
+        raise LimitError(
+            f"--connections: {plan.connections:,} connections on {workers} worker{'s' if workers > 1 else ''}"
+            f" need {per_worker + RESERVED_FDS:,} file descriptors each; the limit is {here.fd_hard:,},"
+            f" so {fits:,} connections fit",
+            f"Use --workers {needed}, or raise the limit: {raise_fds_command(per_worker + RESERVED_FDS)}",
+        )
+
+
+def raise_fds_command(needed: int) -> str:
+    """The shell command that raises the hard limit on descriptors."""
+    return f"ulimit -Hn {needed} (as root, or nofile in /etc/security/limits.conf)"
+
+
+def widen_ports_command() -> str:
+    """The command that widens the range of ephemeral ports to its usual greatest."""
+    return "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
+
+
+def _timestamps_work() -> bool:
+    """Tries receive time stamps on a TCP connection of the loopback."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
+            client.settimeout(1.0)
+            client.connect(server.getsockname())
+            peer, _ = server.accept()
+            with peer:
+                deadline = time.monotonic() + 1.0
+                # The first packets after stamps are switched on may have none.
+                while time.monotonic() < deadline:
+                    peer.sendall(b"x")
+                    _, ancillary, _, _ = client.recvmsg(16, 64)
+                    if any(kind == _SO_TIMESTAMPNS_NEW for _, kind, _ in ancillary):
+                        return True
+    except OSError:
+        pass
+    return False
+
+
+def _read(name: str) -> str | None:
+    return _read_file(f"/proc/sys/{name}")
+
+
+def _read_file(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return None

@@ -1,0 +1,202 @@
+"""One run from scenario to summary: limits checked, file written, signals heeded, exit code decided."""
+
+import asyncio
+import re
+import signal
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import uvloop
+
+from wsload.engine import limits
+from wsload.engine.fleet import Fleet
+from wsload.errors import ExitCode, RunFileError
+from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
+from wsload.results.summary import Outcome
+from wsload.scenario import Plan, Scenario, build_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run, and where to keep it. `output` None: a name is made up in the current folder."""
+
+    scenario: Scenario
+    output: Path | None = None
+    workers: int | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What came of a run. `file_error` says why there is no complete file."""
+
+    summary: Summary
+    exit_code: int
+    file_error: str | None
+
+
+class Listener(Protocol):
+    """Somebody who watches a run. Called on the fleet's loop: be quick."""
+
+    def on_start(self, plan: Plan, workers: int) -> None:
+        """The run begins."""
+
+    def on_state(self, state: str) -> None:
+        """The fleet has come to a state: connecting, running, draining, closing."""
+
+    def on_ramp(self, open_connections: int) -> None:
+        """Connections open so far, before the epoch."""
+
+    def on_interval(self, interval: Interval) -> None:
+        """An interval is over."""
+
+    def on_stop(self, times: int) -> None:
+        """A signal asks the run to stop, for the first time or again."""
+
+
+def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
+    """Runs a scenario to its end.
+
+    Raises:
+        UsageError: it cannot be run as asked; nothing was started.
+        RunFileError: its file cannot be created; nothing was started.
+        EngineError: no worker could be started.
+    """
+    plan = build_plan(request.scenario)
+    workers = choose_workers(plan, request.workers)
+    limits.raise_soft_fd_limit()
+    limits.check(plan, workers, limits.machine())
+    header = Header.describe(request.scenario, plan, request.labels, workers)
+    writer = create_file(request.output, plan, request.labels, header)
+    run = Run(plan, workers, header, writer, listener)
+    try:
+        uvloop.run(run.play())
+        return run.result()
+    finally:
+        writer.close()
+
+
+def choose_workers(plan: Plan, asked: int | None) -> int:
+    """One worker per core unless asked otherwise, and never more than connections."""
+    return min(asked or limits.cpus(), plan.connections)
+
+
+def create_file(output: Path | None, plan: Plan, labels: dict[str, str], header: Header) -> RunFileWriter:
+    """Creates the run file under the name asked for, or under one that is free."""
+    if output is not None:
+        return RunFileWriter.create(output, header)
+    stem = default_stem(plan, labels, header.started_at)
+    path, number = Path(f"{stem}.wsload"), 1
+    while path.exists():
+        number += 1
+        path = Path(f"{stem}-{number}.wsload")
+    return RunFileWriter.create(path, header)
+
+
+def default_stem(plan: Plan, labels: dict[str, str], started_at: datetime) -> str:
+    """`echo-20261123-101502`: the label `name`, else the first part of the path, else the host."""
+    path = plan.target.resource.partition("?")[0].strip("/").partition("/")[0]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", labels.get("name") or path or plan.target.host).strip("-.")
+    return f"{name[:60] or 'run'}-{started_at.astimezone():%Y%m%d-%H%M%S}"
+
+
+class Run:
+    """The fleet's sink: everything that is measured goes to the file, the summary and the listener, in that order."""
+
+    def __init__(
+        self, plan: Plan, workers: int, header: Header, writer: RunFileWriter, listener: Listener | None
+    ) -> None:
+        self._plan = plan
+        self._workers = workers
+        self._writer = writer
+        self._listener = listener
+        self._fold = Fold(header)
+        self._file_error: str | None = None
+        self._signals: list[signal.Signals] = []
+        self._fleet: Fleet | None = None
+        self._last_end_ns = 0
+
+    async def play(self) -> None:
+        """Runs the fleet, heeding signals: the first stops it, the second ends it at once."""
+        self._fleet = Fleet(self._plan, self._workers, self)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal, number)
+        if self._listener:
+            self._listener.on_start(self._plan, self._workers)
+        await self._fleet.run()
+
+    def result(self) -> RunResult:
+        """Closes the books."""
+        outcome, reason = self._outcome()
+        if self._file_error is None:
+            self._keep(lambda: self._writer.finish(outcome, reason))
+        kept = self._writer.path if self._file_error is None else None
+        summary = self._fold.summary(outcome, reason, kept)
+        return RunResult(summary, self._exit_code(), self._file_error)
+
+    def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
+        """Stores the epoch."""
+        self._keep(lambda: self._writer.write_epoch(monotonic_ns, unix_ns))
+
+    def on_state(self, state: str) -> None:
+        """Passes the state on."""
+        if self._listener:
+            self._listener.on_state(state)
+
+    def on_ramp(self, open_connections: int) -> None:
+        """Passes the ramp's progress on."""
+        if self._listener:
+            self._listener.on_ramp(open_connections)
+
+    def on_interval(self, interval: Interval) -> None:
+        """Keeps an interval."""
+        self._last_end_ns = interval.end_ns
+        self._keep(lambda: self._writer.append([interval]))
+        self._fold.add(interval)
+        if self._listener:
+            self._listener.on_interval(interval)
+
+    def on_note(self, note: Note) -> None:
+        """Keeps a note."""
+        self._keep(lambda: self._writer.note(note))
+        self._fold.note(note)
+
+    def _keep(self, write: "Callable[[], None]") -> None:
+        """Writes to the file until that fails once; the run and its summary go on without it."""
+        if self._file_error is not None:
+            return
+        try:
+            write()
+        except RunFileError as error:
+            self._file_error = error.what
+            self._fold.note(Note(self._last_end_ns, "file_lost", f"{error.what}; what follows is not in the file"))
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._signals.append(number)
+        if self._listener:
+            self._listener.on_stop(len(self._signals))
+        if self._fleet:
+            if len(self._signals) == 1:
+                self._fleet.stop()
+            else:
+                self._fleet.abort()
+
+    def _outcome(self) -> tuple[Outcome, str]:
+        if self._signals:
+            return "interrupted", f"stopped by {self._signals[0].name}"
+        if self._fleet is None or self._fleet.lost_all:
+            return "failed", "every worker was lost"
+        return "completed", ""
+
+    def _exit_code(self) -> int:
+        if self._signals:
+            return ExitCode.INTERRUPTED if self._signals[0] == signal.SIGINT else ExitCode.TERMINATED
+        if self._fleet is None or self._fleet.lost_all or not self._fold.has_result():
+            return ExitCode.FAILED
+        return ExitCode.OK

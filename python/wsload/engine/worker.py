@@ -1,0 +1,173 @@
+"""A worker: one process, one uvloop loop, one shard. Started as `python -m wsload.engine.worker`.
+
+The loop's thread polls the shard and does nothing else that takes time: finished intervals are encoded and written by
+a second thread, garbage collection is frozen out. A worker does not outlive its parent: the end of its input ends it,
+and the kernel kills it when the parent dies without closing anything.
+"""
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+
+import uvloop
+
+from wsload._core import Shard, Snapshot
+from wsload.engine.channel import MAX_COMMAND_BYTES, RecordType, pack
+from wsload.engine.limits import raise_soft_fd_limit
+
+SNAPSHOT_READY, STATE_CHANGED = 1, 2
+_PR_SET_PDEATHSIG = 1
+
+
+class Outbox:
+    """Encodes and writes records on a thread of its own, in order."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._items: queue.SimpleQueue[Snapshot | bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="outbox")
+        self._thread.start()
+
+    def put(self, item: Snapshot | bytes) -> None:
+        """Queues an interval, or a record that is ready."""
+        self._items.put(item)
+
+    def close(self) -> None:
+        """Writes what is queued and ends the thread."""
+        self._items.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (item := self._items.get()) is not None:
+                record = pack(RecordType.INTERVAL, item.encode()) if isinstance(item, Snapshot) else item
+                while record:
+                    record = record[os.write(self._descriptor, record) :]
+        except OSError:
+            # Nobody reads any more: the parent is gone.
+            os._exit(1)
+
+
+class Worker:
+    """Does what the parent says, until the run or the parent's pipe ends."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._shard: Shard | None = None
+        self._target = ("", 0)
+        self._resolving: asyncio.Task[None] | None = None
+        self.done = asyncio.Event()
+
+    async def obey(self, commands: asyncio.StreamReader) -> None:
+        """Reads commands; returns when the parent is gone."""
+        while line := await commands.readline():
+            self._obey(json.loads(line))
+
+    def _obey(self, command: dict[str, object]) -> None:
+        match command:
+            case {"do": "plan", "plan": dict(plan), "worker": int(worker), "workers": int(workers)}:
+                self._shard = Shard(json.dumps(plan), worker, workers)
+                self._target = (str(plan["target"]["host"]), int(plan["target"]["port"]))
+                asyncio.get_running_loop().add_reader(self._shard.fileno(), self._poll)
+                # From here on every pause of the loop is a pause of the load.
+                gc.collect()
+                gc.freeze()
+                gc.disable()
+                self._tell_state()
+            case {"do": "connect", "at_ns": int(at_ns)} if self._shard:
+                self._resolving = asyncio.create_task(self._connect(self._shard, at_ns))
+            case {"do": "go", "at_ns": int(at_ns)} if self._shard:
+                self._shard.go(at_ns)
+            case {"do": "stop"} if self._shard:
+                self._shard.stop()
+                self._collect()
+            case {"do": "abort"} if self._shard:
+                self._shard.abort()
+                self._collect()
+            case _:
+                raise ValueError(f"unknown command: {command}")
+
+    async def _connect(self, shard: Shard, at_ns: int) -> None:
+        host, port = self._target
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            shard.fail_dns(f"{host}: {error.strerror or error}", time.monotonic_ns())
+            return
+        addresses = list(dict.fromkeys((str(info[4][0]), port) for info in found))
+        if shard.state() == "idle":
+            shard.connect(addresses, max(at_ns, time.monotonic_ns()))
+
+    def _poll(self) -> None:
+        # The hottest line of the Python side: once per wake-up, never per message.
+        if self._shard is not None and self._shard.poll():
+            self._collect()
+
+    def _collect(self) -> None:
+        """Hands up finished intervals, and the state when it changed."""
+        shard = self._shard
+        if shard is None:
+            return
+        while (snapshot := shard.take()) is not None:
+            self._outbox.put(snapshot)
+        self._tell_state()
+        if shard.state() == "done":
+            self.done.set()
+
+    def _tell_state(self) -> None:
+        if self._shard is not None:
+            self._outbox.put(pack(RecordType.STATE, self._shard.state().encode()))
+
+
+async def serve(outbox: Outbox) -> None:
+    """Runs a worker on standard input until it is done or the parent is gone."""
+    loop = asyncio.get_running_loop()
+    commands = asyncio.StreamReader(limit=MAX_COMMAND_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    worker = Worker(outbox)
+    obeying = asyncio.create_task(worker.obey(commands))
+    done = asyncio.create_task(worker.done.wait())
+    await asyncio.wait({obeying, done}, return_when=asyncio.FIRST_COMPLETED)
+    if obeying.done():
+        obeying.result()
+        if not done.done():
+            # The parent is gone: nobody wants the rest.
+            os._exit(1)
+    obeying.cancel()
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent dies, and checks that it has not died before."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent or parent == 1:
+        os._exit(1)
+
+
+def main() -> None:
+    """Entry point of the worker process."""
+    die_with_parent()
+    # The terminal's signals are for the parent: it tells its workers what to do.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise_soft_fd_limit()
+    outbox = Outbox(sys.stdout.fileno())
+    try:
+        uvloop.run(serve(outbox))
+    except (ValueError, OSError) as error:
+        outbox.put(pack(RecordType.ERROR, str(error).encode()))
+    finally:
+        outbox.close()
+
+
+if __name__ == "__main__":
+    main()

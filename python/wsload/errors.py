@@ -1,0 +1,61 @@
+"""What can go wrong, and whose fault it is.
+
+::
+
+    WsloadError           anything wsload reports without a traceback; has a remedy and an exit code
+    ├── UsageError        the user asked for something that cannot be done            exit 2
+    │   └── LimitError    this machine cannot hold what was asked for                 exit 2
+    ├── RunFileError      a run file cannot be written, or is not one                 exit 2
+    ├── ServeError        a server cannot be started                                  exit 1
+    └── EngineError       the load could not be generated                             exit 1
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line; the highest rule that applies wins: 2, signals, 1, 0."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class WsloadError(Exception):
+    """An error for a person: what is wrong, and in `remedy` what to do about it."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.remedy}" if self.remedy else self.what
+
+
+class UsageError(WsloadError):
+    """A flag, or a value in a file, that cannot be used; `what` begins with its name."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LimitError(UsageError):
+    """More than this machine can hold; the remedy has the number that fits."""
+
+
+class RunFileError(WsloadError):
+    """A run file that cannot be written, or a file that is no run file."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ServeError(WsloadError):
+    """A server that cannot be started."""
+
+
+class EngineError(WsloadError):
+    """Workers that cannot be started or have all died."""

@@ -1,0 +1,242 @@
+"""The run file: one SQLite database per run. Its tables are described in docs/run-file.md.
+
+Only this module opens one. A committed interval survives the death of anything: the file is in WAL mode while it
+grows, and a reader sees every committed interval of a run that is still going on or was killed.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+
+from wsload.errors import RunFileError
+from wsload.results.header import Header
+from wsload.results.interval import Failure, Interval
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x7773_6C64  # "wsld"
+BUSY_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the engine had to say during the run, `at_ns` after the epoch."""
+
+    at_ns: int
+    kind: str
+    text: str
+
+
+class RunFileWriter:
+    """Writes a run as it happens. Every method may raise RunFileError; the run may go on without its file."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> Self:
+        """Creates the file, mode 0600, and never overwrites one.
+
+        Raises:
+            RunFileError: it exists, or cannot be written there.
+        """
+        try:
+            # SQLite would create it with the umask's mode: it must never have been readable by others.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            raise RunFileError(f"{path}: exists already", "Name another file with -o/--output.") from None
+        except OSError as error:
+            what = f"{path}: cannot be written: {error.strerror}"
+            raise RunFileError(what, "Name a file in a folder you may write to with -o/--output.") from None
+        with _reported(path):
+            connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.executescript(f"BEGIN; {_schema()} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            writer = cls(path, connection)
+            writer._put(header=header.model_dump_json())
+        return writer
+
+    def write_epoch(self, monotonic_ns: int, wall_unix_ns: int) -> None:
+        """Stores the instant from which all times of the file count, on both clocks."""
+        with _reported(self.path):
+            self._put(epoch_monotonic_ns=str(monotonic_ns), epoch_unix_ns=str(wall_unix_ns))
+
+    def append(self, intervals: Iterable[Interval]) -> None:
+        """Stores intervals, all or none."""
+        with _reported(self.path), self._transaction() as connection:
+            for interval in intervals:
+                _insert(connection, interval)
+
+    def note(self, note: Note) -> None:
+        """Stores a note."""
+        with _reported(self.path):
+            row = (note.at_ns, note.kind, note.text)
+            self._connection.execute("INSERT INTO notes (at_ns, kind, text) VALUES (?, ?, ?)", row)
+
+    def finish(self, outcome: str, reason: str) -> None:
+        """Marks the run as over and leaves a single file behind."""
+        with _reported(self.path):
+            self._put(outcome=outcome, outcome_reason=reason)
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.close()
+
+    def close(self) -> None:
+        """Lets go of the file as it is: unfinished, unless `finish` came before."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _put(self, **values: str) -> None:
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A full disk may have rolled the transaction back already.
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+class RunFile:
+    """A run file to read; the run may be over, going on, or have been killed."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        meta = dict(connection.execute("SELECT key, value FROM meta"))
+        self.header = Header.model_validate_json(meta["header"])
+        self.outcome: str | None = meta.get("outcome")
+        self.outcome_reason: str = meta.get("outcome_reason", "")
+        self.epoch_unix_ns = int(meta["epoch_unix_ns"]) if "epoch_unix_ns" in meta else None
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Opens a file for reading.
+
+        Raises:
+            RunFileError: there is none, it is something else, or a newer wsload wrote it.
+        """
+        if not path.is_file():
+            raise RunFileError(f"{path}: no such file", "Name a file that `wsload run` has written.")
+        with _reported(path), contextlib.closing(_connect(path)) as connection:
+            _check_schema(path, connection)
+            try:
+                run = cls(path, connection)
+            except (KeyError, ValueError, ValidationError):
+                raise RunFileError(f"{path}: its header is damaged", "It cannot be read.") from None
+            yield run
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end, however it ended."""
+        return self.outcome is not None
+
+    def intervals(self) -> Iterator[Interval]:
+        """All committed intervals in order; warm-up counts come before those of the same interval's rest."""
+        query = "SELECT id, idx, warmup, start_ns, end_ns FROM intervals ORDER BY idx, warmup DESC"
+        for row in self._connection.execute(query):
+            yield self._interval(*row)
+
+    def notes(self) -> list[Note]:
+        """Notes in order."""
+        return [
+            Note(*row) for row in self._connection.execute("SELECT at_ns, kind, text FROM notes ORDER BY id")
+        ]
+
+    def _interval(self, interval_id: int, index: int, warmup: int, start_ns: int, end_ns: int) -> Interval:
+        def rows(columns: str, table: str) -> sqlite3.Cursor:
+            query = f"SELECT {columns} FROM {table} WHERE interval_id = ?"  # noqa: S608 - both are constants
+            return self._connection.execute(query, (interval_id,))
+
+        return Interval(
+            index=index,
+            warmup=bool(warmup),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            counters=dict(rows("name, value", "counters")),
+            gauges=dict(rows("name, value", "gauges")),
+            close_codes=dict(rows("code, count", "close_codes")),
+            failures=tuple(
+                Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")
+            ),
+            histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
+        )
+
+
+def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
+    row = (interval.index, int(interval.warmup), interval.start_ns, interval.end_ns)
+    query = "INSERT INTO intervals (idx, warmup, start_ns, end_ns) VALUES (?, ?, ?, ?)"
+    number = connection.execute(query, row).lastrowid
+    for table, values in (
+        ("counters", interval.counters),
+        ("gauges", interval.gauges),
+        ("close_codes", interval.close_codes),
+    ):
+        # A zero is what an absent row means.
+        present = [(number, key, value) for key, value in values.items() if value]
+        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", present)  # noqa: S608 - constants
+    histograms = [(number, *key, encoded) for key, encoded in interval.histograms.items()]
+    connection.executemany("INSERT INTO histograms VALUES (?, ?, ?, ?)", histograms)
+    failures = [(number, f.kind, f.detail, f.count, f.first_ns, f.example) for f in interval.failures]
+    connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", failures)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Opens for reading: through the WAL where there is one, and without touching a finished file."""
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        # A killed run's WAL in a folder that may not be written to: read what the main file holds.
+        connection.close()
+        connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID or version < 1:
+        raise RunFileError(f"{path}: is not a wsload run file", "Name a file that `wsload run` has written.")
+    if version > SCHEMA_VERSION:
+        what = (
+            f"{path}: was written by a newer wsload (schema {version}, this one reads up to {SCHEMA_VERSION})"
+        )
+        raise RunFileError(what, "Read it with the version that wrote it, or a later one.")
+
+
+def _schema() -> str:
+    return files("wsload.results").joinpath("schema.sql").read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Turns what SQLite says into what a person can use."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            raise RunFileError(
+                f"{path}: is not a wsload run file", "It may be torn or something else."
+            ) from None
+        if "full" in text:
+            raise RunFileError(f"{path}: the disk is full", "Free some space, or write elsewhere.") from None
+        remedy = "Check the disk and the folder's permissions."
+        raise RunFileError(f"{path}: {text}", remedy) from None

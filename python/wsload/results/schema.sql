@@ -1,0 +1,29 @@
+-- A run file, schema version 1. Times are nanoseconds after the run's epoch, the instant at which its schedule
+-- begins; the connect ramp lies before 0.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE intervals (
+  id INTEGER PRIMARY KEY,
+  idx INTEGER NOT NULL,
+  warmup INTEGER NOT NULL,
+  start_ns INTEGER NOT NULL,
+  end_ns INTEGER NOT NULL,
+  UNIQUE (idx, warmup)
+);
+CREATE TABLE counters (
+  interval_id INTEGER NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (interval_id, name)
+) WITHOUT ROWID;
+CREATE TABLE gauges (
+  interval_id INTEGER NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (interval_id, name)
+) WITHOUT ROWID;
+CREATE TABLE close_codes (
+  interval_id INTEGER NOT NULL, code INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (interval_id, code)
+) WITHOUT ROWID;
+CREATE TABLE histograms (
+  interval_id INTEGER NOT NULL, metric TEXT NOT NULL, message TEXT NOT NULL, encoded BLOB NOT NULL,
+  PRIMARY KEY (interval_id, metric, message)
+) WITHOUT ROWID;
+CREATE TABLE failures (
+  interval_id INTEGER NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL, count INTEGER NOT NULL,
+  first_ns INTEGER NOT NULL, example TEXT NOT NULL, PRIMARY KEY (interval_id, kind, detail)
+) WITHOUT ROWID;
+CREATE TABLE notes (id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);

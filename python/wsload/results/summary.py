@@ -1,0 +1,363 @@
+"""The summary: what a run came to. Folded from intervals, whether they come from the engine or from a file."""
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wsload import _core
+from wsload.results.file import Note, RunFile
+from wsload.results.header import Header, Host
+from wsload.results.interval import Failure, Interval
+from wsload.scenario import ClosedLoad, IdleLoad, OpenLoad
+
+SCHEMA_VERSION = 1
+TOTALS = (
+    "response_time",
+    "service_time",
+    "send_lag",
+    "receive_lag",
+    "connect",
+    "connect_tcp",
+    "connect_upgrade",
+)
+Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stats(_Section):
+    """A latency distribution, integer nanoseconds. Percentiles are exact to three significant digits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    count: int
+    min: int
+    mean: int
+    p50: int
+    p75: int
+    p90: int
+    p95: int
+    p99: int
+    p99_9: int = Field(alias="p99.9")
+    p99_99: int = Field(alias="p99.99")
+    max: int
+
+    @classmethod
+    def of(cls, histogram: _core.Histogram) -> Self | None:
+        """The statistics of a histogram; None when nothing was measured."""
+        if not histogram.count:
+            return None
+        # The last step of a histogram is wider than its greatest value: no percentile may exceed the maximum.
+        at = {
+            q: min(histogram.value_at_quantile(q), histogram.max)
+            for q in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
+        }
+        return cls(
+            count=histogram.count,
+            min=histogram.min,
+            mean=round(histogram.mean),
+            p50=at[0.5],
+            p75=at[0.75],
+            p90=at[0.9],
+            p95=at[0.95],
+            p99=at[0.99],
+            p99_9=at[0.999],
+            p99_99=at[0.9999],
+            max=histogram.max,
+        )
+
+
+class Connections(_Section):
+    """What became of the connections, the ramp included."""
+
+    asked: int
+    opened: int = Field(description="slots that were open at least once")
+    attempts_failed: int
+    reconnects: int
+    lost: int = Field(description="ended otherwise than by our close at the end of the run")
+    matching_lost: int = Field(description="given up after a reply time-out and replaced")
+
+
+class Messages(_Section):
+    """Messages of the measured part."""
+
+    due: int
+    sent: int
+    answered: int
+    unanswered: int
+    unsent: int = Field(description="due, but not sent before the run ended")
+    received: int
+    pushes: int = Field(description="received messages that answer nothing")
+
+
+class Rate(_Section):
+    """Rates over the measured part, per second."""
+
+    asked_per_s: float | None
+    reached_per_s: float = Field(description="messages sent")
+    answered_per_s: float
+    received_per_s: float
+    bytes_out_per_s: float = Field(description="WebSocket bytes, frame headers included")
+    bytes_in_per_s: float
+
+
+class FailureSummary(_Section):
+    """Failures of one kind and detail over the whole run."""
+
+    kind: str
+    detail: str
+    count: int
+    first_ns: int = Field(description="after the epoch; negative during the connect ramp")
+    example: str
+
+
+class Warmup(_Section):
+    """The warm-up, kept apart from the result."""
+
+    sent: int
+    answered: int
+    unanswered: int
+    response_time: Stats | None
+
+
+class Generator(_Section):
+    """What generating the load cost, over the measured part."""
+
+    workers: int
+    workers_lost: int
+    cpu_user_ns: int
+    cpu_system_ns: int
+    polls: int
+    rss_bytes_max: int
+    back_pressure: int = Field(description="sends of which the kernel took a part or nothing")
+    stamps_missing: int = Field(description="reads stamped by us because the kernel gave no time stamp")
+    stamps_shared: int = Field(description="messages that share a kernel stamp with a later one")
+    negative_latencies: int
+    clamped_latencies: int
+
+
+class NoteSummary(_Section):
+    """Something the engine had to say."""
+
+    at_ns: int
+    kind: str
+    text: str
+
+
+class Summary(_Section):
+    """What a run came to. Every `_ns` is integer nanoseconds; latencies of the warm-up are not in the totals."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    wsload_version: str
+    build_profile: str
+    file: str | None
+    finished: bool
+    outcome: Outcome
+    outcome_reason: str
+    started_at: datetime
+    target: str
+    labels: dict[str, str]
+    seed: str = Field(description="hexadecimal, as --seed takes it")
+    host: Host
+    load: ClosedLoad | OpenLoad | IdleLoad
+    grain_ns: int
+    matching: Literal["order", "none"]
+    message_kind: Literal["text", "binary"] | None
+    message_bytes: int | None
+    connect_timeout_ns: int
+    reply_timeout_ns: int
+    warmup_ns: int
+    duration_asked_ns: int | None
+    iterations_asked: int | None
+    duration_ns: int = Field(description="how long the measured part of the schedule ran")
+    connections: Connections
+    messages: Messages
+    rate: Rate
+    response_time: Stats | None
+    service_time: Stats | None
+    send_lag: Stats | None
+    receive_lag: Stats | None
+    connect: Stats | None
+    connect_tcp: Stats | None
+    connect_upgrade: Stats | None
+    failures: list[FailureSummary]
+    close_codes: dict[int, int]
+    warmup: Warmup | None
+    generator: Generator
+    notes: list[NoteSummary]
+
+    def to_json(self) -> str:
+        """The document that `--format json` prints; docs/schema/summary.schema.json describes it."""
+        return self.model_dump_json(by_alias=True, indent=2)
+
+
+class Fold:
+    """Adds intervals up. Memory does not grow with the number of intervals."""
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self._measured: Counter[str] = Counter()
+        self._warmup: Counter[str] = Counter()
+        self._whole: Counter[str] = Counter()
+        self._close_codes: Counter[int] = Counter()
+        self._failures: dict[tuple[str, str], Failure] = {}
+        self._histograms = {metric: _core.Histogram() for metric in TOTALS}
+        self._warmup_response = _core.Histogram()
+        self._running_ns = 0
+        self._rss_bytes_max = 0
+        self._notes: list[Note] = []
+        self._workers_lost = 0
+
+    def add(self, interval: Interval) -> None:
+        """Adds an interval, each (index, warmup) once."""
+        self._whole.update(interval.counters)
+        self._close_codes.update(interval.close_codes)
+        self._rss_bytes_max = max(self._rss_bytes_max, interval.gauges.get("rss_bytes", 0))
+        for failure in interval.failures:
+            self._add_failure(failure)
+        if interval.warmup:
+            self._warmup.update(interval.counters)
+        elif interval.start_ns >= 0:
+            self._measured.update(interval.counters)
+            self._running_ns += interval.gauges.get("running_ns", 0)
+        for (metric, _message), encoded in interval.histograms.items():
+            if not interval.warmup or metric.startswith("connect"):
+                if metric in self._histograms:
+                    self._histograms[metric].add(encoded)
+            elif metric == "response_time":
+                self._warmup_response.add(encoded)
+
+    def note(self, note: Note) -> None:
+        """Adds a note."""
+        self._notes.append(note)
+        self._workers_lost += note.kind == "worker_lost"
+
+    def has_result(self) -> bool:
+        """Whether a connection opened and, where replies were awaited, one came."""
+        if not self._whole["connects_opened"]:
+            return False
+        plan = self._header.plan
+        awaited = plan.message is not None and plan.matching == "order"
+        return not awaited or not self._whole["sent"] or self._whole["answered"] > 0
+
+    def summary(self, outcome: Outcome, reason: str = "", file: Path | None = None) -> Summary:
+        """The sum of what has been added so far."""
+        header, plan = self._header, self._header.plan
+        stats = {metric: Stats.of(histogram) for metric, histogram in self._histograms.items()}
+        return Summary(
+            wsload_version=header.wsload_version,
+            build_profile=header.build_profile,
+            file=None if file is None else str(file),
+            finished=outcome != "unfinished",
+            outcome=outcome,
+            outcome_reason=reason,
+            started_at=header.started_at,
+            target=header.target,
+            labels=header.labels,
+            seed=f"{plan.seed:x}",
+            host=header.host,
+            load=plan.load,
+            grain_ns=plan.grain_ns,
+            matching=plan.matching,
+            message_kind=plan.message.kind if plan.message else None,
+            message_bytes=len(plan.message.payload) if plan.message else None,
+            connect_timeout_ns=plan.connect_timeout_ns,
+            reply_timeout_ns=plan.reply_timeout_ns,
+            warmup_ns=plan.warmup_ns,
+            duration_asked_ns=plan.duration_ns,
+            iterations_asked=plan.iterations,
+            duration_ns=self._running_ns,
+            connections=self._connections(),
+            messages=Messages(**{name: self._measured[name] for name in Messages.model_fields}),
+            rate=self._rate(),
+            failures=[
+                FailureSummary(
+                    kind=f.kind, detail=f.detail, count=f.count, first_ns=f.first_ns, example=f.example
+                )
+                for f in sorted(self._failures.values(), key=lambda failure: -failure.count)
+            ],
+            close_codes=dict(sorted(self._close_codes.items())),
+            warmup=self._warmup_summary(),
+            generator=self._generator(),
+            notes=[NoteSummary(at_ns=note.at_ns, kind=note.kind, text=note.text) for note in self._notes],
+            **stats,
+        )
+
+    def _add_failure(self, failure: Failure) -> None:
+        key = (failure.kind, failure.detail)
+        known = self._failures.get(key)
+        if known is None:
+            self._failures[key] = failure
+            return
+        first = min(known, failure, key=lambda one: one.first_ns)
+        count = known.count + failure.count
+        self._failures[key] = Failure(*key, count=count, first_ns=first.first_ns, example=first.example)
+
+    def _connections(self) -> Connections:
+        whole = self._whole
+        return Connections(
+            asked=self._header.plan.connections,
+            opened=whole["connects_opened"] - whole["reconnects"],
+            attempts_failed=whole["connects_failed"],
+            reconnects=whole["reconnects"],
+            lost=whole["connections_lost"],
+            matching_lost=whole["matching_lost"],
+        )
+
+    def _rate(self) -> Rate:
+        load = self._header.plan.load
+        seconds = self._running_ns / 1e9
+
+        def per_second(name: str) -> float:
+            return round(self._measured[name] / seconds, 3) if seconds else 0.0
+
+        return Rate(
+            asked_per_s=load.rate_per_s if isinstance(load, OpenLoad) else None,
+            reached_per_s=per_second("sent"),
+            answered_per_s=per_second("answered"),
+            received_per_s=per_second("received"),
+            bytes_out_per_s=per_second("bytes_sent"),
+            bytes_in_per_s=per_second("bytes_received"),
+        )
+
+    def _warmup_summary(self) -> Warmup | None:
+        if not self._header.plan.warmup_ns:
+            return None
+        sent, answered, unanswered = (self._warmup[name] for name in ("sent", "answered", "unanswered"))
+        response_time = Stats.of(self._warmup_response)
+        return Warmup(sent=sent, answered=answered, unanswered=unanswered, response_time=response_time)
+
+    def _generator(self) -> Generator:
+        own = {"workers", "workers_lost", "rss_bytes_max"}
+        return Generator(
+            workers=self._header.workers,
+            workers_lost=self._workers_lost,
+            rss_bytes_max=self._rss_bytes_max,
+            **{name: self._measured[name] for name in Generator.model_fields if name not in own},
+        )
+
+
+def read_summary(path: Path) -> Summary:
+    """The summary of a run file, of one that is still growing or was killed as well.
+
+    Raises:
+        RunFileError: the file cannot be read.
+    """
+    with RunFile.open(path) as run:
+        fold = Fold(run.header)
+        for interval in run.intervals():
+            fold.add(interval)
+        for note in run.notes():
+            fold.note(note)
+        outcomes: dict[str, Outcome] = {
+            "completed": "completed",
+            "interrupted": "interrupted",
+            "failed": "failed",
+        }
+        outcome = outcomes.get(run.outcome or "", "unfinished")
+        return fold.summary(outcome, run.outcome_reason, path)

@@ -1,0 +1,277 @@
+"""The scenario: what a person asks for, from flags today, with the rules that tie its parts together.
+
+Times are nanoseconds and rates are per second here; flags and files write them with units (`wsload.units`).
+"""
+
+import re
+import secrets
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from wsload.errors import UsageError
+from wsload.scenario.url import parse_address
+
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+FORBIDDEN_HEADERS = {
+    "connection": "wsload sends it as RFC 6455 demands",
+    "upgrade": "wsload sends it as RFC 6455 demands",
+    "sec-websocket-key": "each connection needs its own",
+    "sec-websocket-version": "there is only version 13",
+    "sec-websocket-accept": "the server sends it",
+    "sec-websocket-extensions": "wsload offers no extension",
+    "sec-websocket-protocol": "use --subprotocol",
+    "origin": "use --origin",
+    "cookie": "use --cookie",
+    "content-length": "an upgrade request has no body",
+    "transfer-encoding": "an upgrade request has no body",
+}
+SECOND = 10**9
+DEFAULT_DURATION_NS = 10 * SECOND
+DEFAULT_SIZE_BYTES = 32
+MAX_CONNECTIONS = 10_000_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Message(_Part):
+    """What to send: text, the bytes of a file, or `size_bytes` of filler made from the seed."""
+
+    text: str | None = None
+    file: Path | None = None
+    size_bytes: int | None = None
+    binary: bool = False
+
+
+class LoadModel(_Part):
+    """How much traffic, and what starts it."""
+
+    connections: int = 1
+    connect_rate_per_s: float | None = None
+    duration_ns: int | None = None
+    iterations: int | None = None
+    warmup_ns: int = 0
+    idle: bool = False
+    rate_per_s: float | None = None
+    rate_per_conn_per_s: float | None = None
+    arrivals: Literal["constant", "poisson"] | None = None
+    in_flight: int | None = None
+    grain_ns: int = 250_000
+
+
+class Scenario(_Part):
+    """A run as asked for. Rules over several fields are checked here, whatever the fields came from."""
+
+    target: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    origin: str | None = None
+    message: Message = Message()
+    first_message: str | None = None
+    match: Literal["order", "none"] = "order"
+    load: LoadModel = LoadModel()
+    connect_timeout_ns: int = 10 * SECOND
+    reply_timeout_ns: int = 10 * SECOND
+    reconnect_attempts: int = 0
+    source_ips: tuple[str, ...] = ()
+    max_message_bytes: int = 16 << 20
+    seed: int = Field(default_factory=lambda: secrets.randbits(32))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        parse_address(self.target, list(self.params))
+        self._check_load()
+        self._check_messages()
+        self._check_handshake()
+        for address in self.source_ips:
+            try:
+                ip_address(address)
+            except ValueError:
+                raise UsageError(
+                    f"--source-ip: {address!r} is not an IP address", "Name a local address."
+                ) from None
+        return self
+
+    def _check_load(self) -> None:
+        load = self.load
+        _require(
+            1 <= load.connections <= MAX_CONNECTIONS,
+            f"--connections: {load.connections} connections",
+            f"It takes at least 1 and at most {MAX_CONNECTIONS:,}.",
+        )
+        _require(
+            load.iterations is None or load.iterations > 0,
+            f"--iterations: {load.iterations} messages",
+            "It takes at least 1.",
+        )
+        _require(load.duration_ns is None or load.duration_ns > 0, "--duration: a run of no time", "Try 10s.")
+        _require(
+            load.in_flight is None or load.in_flight > 0,
+            f"--in-flight: {load.in_flight}",
+            "It takes at least 1.",
+        )
+        _require(
+            load.in_flight is None or load.in_flight <= 1_000_000,
+            f"--in-flight: {load.in_flight}",
+            "It takes at most 1,000,000.",
+        )
+        _require(
+            1_000 <= load.grain_ns <= 100_000_000, "--grain: outside 1us to 100ms", "The default is 250us."
+        )
+        for flag, rate in (
+            ("--rate", load.rate_per_s),
+            ("--rate-per-conn", load.rate_per_conn_per_s),
+            ("--connect-rate", load.connect_rate_per_s),
+        ):
+            _require(
+                rate is None or 1e-6 <= rate <= 1e9,
+                f"{flag}: {rate:g}/s" if rate is not None else "",
+                "A rate is above 0 and at most 1,000,000,000/s.",
+            )
+        for flag, timeout_ns in (
+            ("--connect-timeout", self.connect_timeout_ns),
+            ("--reply-timeout", self.reply_timeout_ns),
+        ):
+            _require(timeout_ns > 0, f"{flag}: no time at all", "The default is 10s.")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        load = self.load
+        rates = [
+            flag
+            for flag, rate in (("--rate", load.rate_per_s), ("--rate-per-conn", load.rate_per_conn_per_s))
+            if rate
+        ]
+        _require(
+            len(rates) < 2,
+            "--rate-per-conn: --rate is given as well",
+            "Name the rate of all connections together, or of each.",
+        )
+        if load.idle:
+            _require(not rates, f"{(rates or [''])[0]}: --idle sends nothing", "Drop one of the two.")
+            _require(load.in_flight is None, "--in-flight: --idle sends nothing", "Drop one of the two.")
+            _require(
+                load.iterations is None, "--iterations: --idle sends nothing", "Bound the run by --duration."
+            )
+        if rates:
+            _require(
+                load.in_flight is None,
+                f"--in-flight: it belongs to a closed loop, {rates[0]} makes the loop open",
+                "Drop one of the two.",
+            )
+        else:
+            _require(
+                load.arrivals is None,
+                "--arrivals: without --rate there is no schedule",
+                "Add --rate or --rate-per-conn.",
+            )
+            _require(
+                self.match != "none" or load.idle,
+                "--match none: a closed loop waits for replies",
+                "Add --rate or --rate-per-conn, or drop --match none.",
+            )
+        duration_ns = self.duration_ns
+        if (
+            rates
+            and duration_ns is not None
+            and (load.warmup_ns + duration_ns) * self.total_rate_per_s < SECOND
+        ):
+            # Message 0 is due at once; a rate that small would test nothing but that one message.
+            _require(
+                load.iterations is not None,
+                f"{rates[0]}: at {self.total_rate_per_s:g}/s only one message is due"
+                f" in {(load.warmup_ns + duration_ns) / SECOND:g} s",
+                "Raise the rate or the duration.",
+            )
+
+    def _check_messages(self) -> None:
+        message = self.message
+        given = [
+            flag
+            for flag, value in (
+                ("--message", message.text),
+                ("--message-file", message.file),
+                ("--size", message.size_bytes),
+            )
+            if value is not None
+        ]
+        _require(
+            len(given) < 2,
+            f"{given[-1] if given else ''}: {given[0] if given else ''} is given as well",
+            "Name one source of the message.",
+        )
+        if self.load.idle:
+            _require(
+                not given,
+                f"{given[0] if given else ''}: --idle sends nothing",
+                "Drop one of the two; --first-message goes out once per connection.",
+            )
+            _require(not message.binary, "--binary: --idle sends nothing", "Drop one of the two.")
+        size = message.size_bytes
+        _require(size is None or 0 <= size <= 64 << 20, f"--size: {size} bytes", "It takes 0 bytes to 64 MiB.")
+
+    def _check_handshake(self) -> None:
+        for name, value in self.headers:
+            flag = f"-H/--header: {name}"
+            _require(
+                TOKEN.fullmatch(name) is not None, f"{flag} is not a header name", "Write 'Name: value'."
+            )
+            _require(
+                name.lower() not in FORBIDDEN_HEADERS,
+                f"{flag} cannot be set",
+                f"{FORBIDDEN_HEADERS.get(name.lower(), '')}.".capitalize(),
+            )
+            _check_value(flag, value)
+        for name, value in self.cookies:
+            _require(
+                TOKEN.fullmatch(name) is not None and not set(value) & set(' ",;\\'),
+                f"--cookie: {name} is not a valid cookie",
+                "Write name=value without spaces, commas or semicolons.",
+            )
+            _check_value(f"--cookie: {name}", value)
+        for name in self.subprotocols:
+            _require(
+                TOKEN.fullmatch(name) is not None,
+                f"--subprotocol: {name!r} is not a token",
+                "A subprotocol has no spaces or separators.",
+            )
+        _require(
+            len(set(self.subprotocols)) == len(self.subprotocols),
+            "--subprotocol: one is named twice",
+            "RFC 6455 wants each once.",
+        )
+        if self.origin is not None:
+            _check_value("--origin", self.origin)
+
+    @property
+    def total_rate_per_s(self) -> float:
+        """Messages per second over all connections; 0 without a schedule."""
+        load = self.load
+        return load.rate_per_s or (load.rate_per_conn_per_s or 0.0) * load.connections
+
+    @property
+    def duration_ns(self) -> int | None:
+        """The measured part; 10 s unless a duration or a number of messages is asked for."""
+        if self.load.duration_ns is None and self.load.iterations is None:
+            return DEFAULT_DURATION_NS
+        return self.load.duration_ns
+
+
+def _require(holds: bool, what: str, remedy: str) -> None:
+    if not holds:
+        raise UsageError(what, remedy)
+
+
+def _check_value(flag: str, value: str) -> None:
+    printable = all(char == "\t" or " " <= char <= "~" or char > "\x9f" for char in value)
+    _require(
+        printable,
+        f"{flag} has a control character in its value",
+        "Header values are one line of printable text.",
+    )
