@@ -35,14 +35,10 @@ def parse_duration(text: str) -> int:
         return 0
     parts = re.findall(rf"{_NUMBER}\s*([a-zµ]+)", stripped)
     if not parts or re.sub(rf"{_NUMBER}\s*[a-zµ]+", "", stripped).strip():
-        raise UnitError(
-            f"{text!r} is not a duration", "Write a number with its unit, such as 30s, 250ms or 1h30m."
-        )
+        raise UnitError(f"{text!r} is not a duration", "Write a number with its unit, such as 30s, 250ms or 1h30m.")
     unknown = [unit for _, unit in parts if unit not in _DURATION_NS]
     if unknown:
-        raise UnitError(
-            f"{text!r} has the unknown unit {unknown[0]!r}", "Known units: ns, us, ms, s, m, h, d."
-        )
+        raise UnitError(f"{text!r} has the unknown unit {unknown[0]!r}", "Known units: ns, us, ms, s, m, h, d.")
     return sum(_scaled(number, _DURATION_NS[unit]) for number, unit in parts)
 
 
@@ -50,9 +46,7 @@ def parse_rate(text: str) -> float:
     """Messages per second of `20k/s`, `500`, `600/m`."""
     match = re.fullmatch(rf"{_NUMBER}\s*([kKM]?)\s*(/[a-z]+)?", text.strip())
     if not match or (match[3] or "") not in _PER_SECOND:
-        raise UnitError(
-            f"{text!r} is not a rate", "Write a number per second, minute or hour: 20k/s, 500, 600/m."
-        )
+        raise UnitError(f"{text!r} is not a rate", "Write a number per second, minute or hour: 20k/s, 500, 600/m.")
     return float(match[1]) * _COUNT[match[2]] * _PER_SECOND[match[3] or ""]
 
 
@@ -68,9 +62,7 @@ def parse_count(text: str) -> int:
     """A whole number such as `1000`, `50k` or `1M`."""
     match = re.fullmatch(rf"{_NUMBER}\s*([kKM]?)", text.strip().replace(",", "").replace("_", ""))
     if not match or (float(match[1]) * _COUNT[match[2]]) % 1:
-        raise UnitError(
-            f"{text!r} is not a whole number", "Write it in digits or with k or M: 1000, 50k, 1M."
-        )
+        raise UnitError(f"{text!r} is not a whole number", "Write it in digits or with k or M: 1000, 50k, 1M.")
     return _scaled(match[1], _COUNT[match[2]])
 
 

@@ -116,7 +116,10 @@ class Fleet:
             for number in range(self._count):
                 worker = await self._start(number)
                 self._workers.append(worker)
-                readers += [asyncio.create_task(self._read(worker)), asyncio.create_task(_drain_stderr(worker))]
+                readers += [
+                    asyncio.create_task(self._read(worker)),
+                    asyncio.create_task(_drain_stderr(worker)),
+                ]
             await self._reach("idle", START_TIMEOUT_S)
             self._require_workers()
             self._tell(do="connect", at_ns=time.monotonic_ns() + CONNECT_MARGIN_NS)
@@ -267,7 +270,9 @@ class Fleet:
 
     def _require_workers(self) -> None:
         if all(worker.ended for worker in self._workers):
-            reasons = {worker.error or b"".join(worker.stderr_tail).decode(errors="replace") for worker in self._workers}
+            reasons = {
+                worker.error or b"".join(worker.stderr_tail).decode(errors="replace") for worker in self._workers
+            }
             raise EngineError(f"no worker could be started: {'; '.join(sorted(reasons)) or 'no reason given'}")
 
     def _note_loss(self, worker: WorkerProcess) -> None:

@@ -3,7 +3,7 @@
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
-from wsload.results.summary import Fold, Stats, Summary, read_summary
+from wsload.results.summary import Fold, Stats, Summary, interval_stats, read_summary
 
 __all__ = [
     "Failure",
@@ -15,5 +15,6 @@ __all__ = [
     "RunFileWriter",
     "Stats",
     "Summary",
+    "interval_stats",
     "read_summary",
 ]

@@ -154,9 +154,7 @@ class RunFile:
 
     def notes(self) -> list[Note]:
         """Notes in order."""
-        return [
-            Note(*row) for row in self._connection.execute("SELECT at_ns, kind, text FROM notes ORDER BY id")
-        ]
+        return [Note(*row) for row in self._connection.execute("SELECT at_ns, kind, text FROM notes ORDER BY id")]
 
     def _interval(self, interval_id: int, index: int, warmup: int, start_ns: int, end_ns: int) -> Interval:
         def rows(columns: str, table: str) -> sqlite3.Cursor:
@@ -171,9 +169,7 @@ class RunFile:
             counters=dict(rows("name, value", "counters")),
             gauges=dict(rows("name, value", "gauges")),
             close_codes=dict(rows("code, count", "close_codes")),
-            failures=tuple(
-                Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")
-            ),
+            failures=tuple(Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")),
             histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
         )
 
@@ -215,9 +211,7 @@ def _check_schema(path: Path, connection: sqlite3.Connection) -> None:
     if application != APPLICATION_ID or version < 1:
         raise RunFileError(f"{path}: is not a wsload run file", "Name a file that `wsload run` has written.")
     if version > SCHEMA_VERSION:
-        what = (
-            f"{path}: was written by a newer wsload (schema {version}, this one reads up to {SCHEMA_VERSION})"
-        )
+        what = f"{path}: was written by a newer wsload (schema {version}, this one reads up to {SCHEMA_VERSION})"
         raise RunFileError(what, "Read it with the version that wrote it, or a later one.")
 
 
@@ -233,9 +227,7 @@ def _reported(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         text = str(error)
         if "not a database" in text or "malformed" in text:
-            raise RunFileError(
-                f"{path}: is not a wsload run file", "It may be torn or something else."
-            ) from None
+            raise RunFileError(f"{path}: is not a wsload run file", "It may be torn or something else.") from None
         if "full" in text:
             raise RunFileError(f"{path}: the disk is full", "Free some space, or write elsewhere.") from None
         remedy = "Check the disk and the folder's permissions."

@@ -49,12 +49,10 @@ class Header(BaseModel):
         resolved = scenario.model_dump(mode="json")
         resolved["target"] = redact_url(scenario.target)
         resolved["cookies"] = [[name, "***"] for name, _ in scenario.cookies]
-        resolved["headers"] = [
-            [name, value] for name, value in redacted.handshake.headers if name.lower() != "cookie"
-        ]
+        resolved["headers"] = [[name, value] for name, value in redacted.handshake.headers if name.lower() != "cookie"]
         return cls(
             wsload_version=__version__,
-            build_profile=_core.build_info()["profile"],
+            build_profile=build_profile(),
             target=redact_url(scenario.target),
             plan=redacted,
             scenario=resolved,
@@ -63,6 +61,11 @@ class Header(BaseModel):
             host=this_host(),
             started_at=datetime.now(UTC),
         )
+
+
+def build_profile() -> str:
+    """How the Rust half was built: `release`, or `debug`, whose figures mean nothing."""
+    return _core.build_info()["profile"]
 
 
 def this_host() -> Host:

@@ -13,7 +13,6 @@ from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
 from wsload.scenario import ClosedLoad, IdleLoad, OpenLoad
 
-SCHEMA_VERSION = 1
 TOTALS = (
     "response_time",
     "service_time",
@@ -54,8 +53,7 @@ class Stats(_Section):
             return None
         # The last step of a histogram is wider than its greatest value: no percentile may exceed the maximum.
         at = {
-            q: min(histogram.value_at_quantile(q), histogram.max)
-            for q in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
+            q: min(histogram.value_at_quantile(q), histogram.max) for q in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
         }
         return cls(
             count=histogram.count,
@@ -70,6 +68,15 @@ class Stats(_Section):
             p99_99=at[0.9999],
             max=histogram.max,
         )
+
+
+def interval_stats(interval: Interval, metric: str) -> Stats | None:
+    """The statistics of one metric in one interval, over all message names."""
+    histogram = _core.Histogram()
+    for (name, _message), encoded in interval.histograms.items():
+        if name == metric:
+            histogram.add(encoded)
+    return Stats.of(histogram)
 
 
 class Connections(_Section):
@@ -152,7 +159,7 @@ class NoteSummary(_Section):
 class Summary(_Section):
     """What a run came to. Every `_ns` is integer nanoseconds; latencies of the warm-up are not in the totals."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     wsload_version: str
     build_profile: str
     file: str | None
@@ -276,9 +283,7 @@ class Fold:
             messages=Messages(**{name: self._measured[name] for name in Messages.model_fields}),
             rate=self._rate(),
             failures=[
-                FailureSummary(
-                    kind=f.kind, detail=f.detail, count=f.count, first_ns=f.first_ns, example=f.example
-                )
+                FailureSummary(kind=f.kind, detail=f.detail, count=f.count, first_ns=f.first_ns, example=f.example)
                 for f in sorted(self._failures.values(), key=lambda failure: -failure.count)
             ],
             close_codes=dict(sorted(self._close_codes.items())),

@@ -45,9 +45,7 @@ def build_plan(scenario: Scenario) -> Plan:
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
         message=None if scenario.load.idle else _message(scenario),
-        first_message=None
-        if first is None
-        else PlanMessage(name="first", kind="text", payload=first.encode()),
+        first_message=None if first is None else PlanMessage(name="first", kind="text", payload=first.encode()),
         matching=scenario.match,
         duration_ns=scenario.duration_ns,
         iterations=scenario.load.iterations,

@@ -93,9 +93,7 @@ class Scenario(_Part):
             try:
                 ip_address(address)
             except ValueError:
-                raise UsageError(
-                    f"--source-ip: {address!r} is not an IP address", "Name a local address."
-                ) from None
+                raise UsageError(f"--source-ip: {address!r} is not an IP address", "Name a local address.") from None
         return self
 
     def _check_load(self) -> None:
@@ -121,9 +119,7 @@ class Scenario(_Part):
             f"--in-flight: {load.in_flight}",
             "It takes at most 1,000,000.",
         )
-        _require(
-            1_000 <= load.grain_ns <= 100_000_000, "--grain: outside 1us to 100ms", "The default is 250us."
-        )
+        _require(1_000 <= load.grain_ns <= 100_000_000, "--grain: outside 1us to 100ms", "The default is 250us.")
         for flag, rate in (
             ("--rate", load.rate_per_s),
             ("--rate-per-conn", load.rate_per_conn_per_s),
@@ -144,9 +140,7 @@ class Scenario(_Part):
     def _check_schedule(self) -> None:
         load = self.load
         rates = [
-            flag
-            for flag, rate in (("--rate", load.rate_per_s), ("--rate-per-conn", load.rate_per_conn_per_s))
-            if rate
+            flag for flag, rate in (("--rate", load.rate_per_s), ("--rate-per-conn", load.rate_per_conn_per_s)) if rate
         ]
         _require(
             len(rates) < 2,
@@ -156,9 +150,7 @@ class Scenario(_Part):
         if load.idle:
             _require(not rates, f"{(rates or [''])[0]}: --idle sends nothing", "Drop one of the two.")
             _require(load.in_flight is None, "--in-flight: --idle sends nothing", "Drop one of the two.")
-            _require(
-                load.iterations is None, "--iterations: --idle sends nothing", "Bound the run by --duration."
-            )
+            _require(load.iterations is None, "--iterations: --idle sends nothing", "Bound the run by --duration.")
         if rates:
             _require(
                 load.in_flight is None,
@@ -177,11 +169,7 @@ class Scenario(_Part):
                 "Add --rate or --rate-per-conn, or drop --match none.",
             )
         duration_ns = self.duration_ns
-        if (
-            rates
-            and duration_ns is not None
-            and (load.warmup_ns + duration_ns) * self.total_rate_per_s < SECOND
-        ):
+        if rates and duration_ns is not None and (load.warmup_ns + duration_ns) * self.total_rate_per_s < SECOND:
             # Message 0 is due at once; a rate that small would test nothing but that one message.
             _require(
                 load.iterations is not None,
@@ -219,9 +207,7 @@ class Scenario(_Part):
     def _check_handshake(self) -> None:
         for name, value in self.headers:
             flag = f"-H/--header: {name}"
-            _require(
-                TOKEN.fullmatch(name) is not None, f"{flag} is not a header name", "Write 'Name: value'."
-            )
+            _require(TOKEN.fullmatch(name) is not None, f"{flag} is not a header name", "Write 'Name: value'.")
             _require(
                 name.lower() not in FORBIDDEN_HEADERS,
                 f"{flag} cannot be set",

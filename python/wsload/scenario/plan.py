@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-SCHEMA_VERSION = 1
 REDACTED = "***"
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
@@ -73,7 +72,7 @@ class PlanMessage(_Frozen):
 class Plan(_Frozen):
     """A resolved run. Every `_ns` is nanoseconds; the meaning of each field stands in `plan.rs`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     target: PlanTarget
     handshake: PlanHandshake
     connections: int
@@ -100,7 +99,5 @@ class Plan(_Frozen):
 
     def redacted(self) -> Self:
         """The plan as it may be stored: secret headers hold `***`."""
-        headers = tuple(
-            (k, REDACTED if k.lower() in SECRET_HEADERS else v) for k, v in self.handshake.headers
-        )
+        headers = tuple((k, REDACTED if k.lower() in SECRET_HEADERS else v) for k, v in self.handshake.headers)
         return self.model_copy(update={"handshake": self.handshake.model_copy(update={"headers": headers})})

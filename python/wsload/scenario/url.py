@@ -30,9 +30,7 @@ def parse_address(url: str, params: list[tuple[str, str]]) -> Address:
     """
     parts = _split(url)
     if parts.scheme == "wss":
-        raise UsageError(
-            "URL: wss:// (TLS) is not supported by this version", "Aim at the ws:// side of the service."
-        )
+        raise UsageError("URL: wss:// (TLS) is not supported by this version", "Aim at the ws:// side of the service.")
     if parts.fragment or "#" in url:
         raise UsageError(
             f"URL: {redact_url(url)} has a fragment (#...)", "A WebSocket URL has none; %23 is a literal #."

@@ -142,7 +142,8 @@ impl Shard {
     /// Nothing new comes due; what is late is still sent, what is awaited still counted.
     fn drain(&mut self, now_ns: u64) {
         self.phase = Phase::Draining;
-        self.book.end_schedule(now_ns);
+        // The last ticks lie a grain beyond the end that was asked for: they do not make the schedule longer.
+        self.book.end_schedule(self.schedule_end_ns().map_or(now_ns, |end| end.min(now_ns)));
         self.read_lazily(false);
         self.drain_until_ns = now_ns + self.settings.reply_timeout_ns;
         for index in 0..self.settings.slots {

@@ -1,0 +1,24 @@
+"""Words that flags take."""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Arrivals(StrEnum):
+    """How an open schedule spreads its messages."""
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+class Match(StrEnum):
+    """How a reply finds its message."""
+
+    ORDER = "order"
+    NONE = "none"
