@@ -9,6 +9,8 @@ const MASK: u64 = BUCKETS as u64 - 1;
 const NIL: u32 = u32::MAX;
 /// `prev` of an id that is not in the calendar.
 const ABSENT: u32 = u32::MAX - 1;
+/// Later than any tick.
+const NEVER: u64 = u64::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -25,7 +27,7 @@ struct Bucket {
     min_tick: u64,
 }
 
-const EMPTY: Bucket = Bucket { head: NIL, tail: NIL, min_tick: u64::MAX };
+const EMPTY: Bucket = Bucket { head: NIL, tail: NIL, min_tick: NEVER };
 
 /// Due instants of up to `ids` ids, on ticks.
 #[derive(Debug)]
@@ -36,8 +38,10 @@ pub struct Calendar {
     buckets: Box<[Bucket]>,
     occupied: [u64; BUCKETS / 64],
     len: usize,
-    /// The earliest tick that can hold an entry: all earlier ones have been popped.
+    /// The tick that was popped last: what is entered for an earlier one goes there.
     cursor: u64,
+    /// No entry is earlier than this tick; [`NEVER`] when there is none.
+    earliest: u64,
     /// Where popping goes on within the cursor's bucket; `NIL` once nothing of this tick is left there.
     scan: u32,
 }
@@ -53,6 +57,7 @@ impl Calendar {
             occupied: [0; BUCKETS / 64],
             len: 0,
             cursor: 0,
+            earliest: NEVER,
             scan: NIL,
         }
     }
@@ -90,6 +95,7 @@ impl Calendar {
         }
         bucket.tail = id;
         bucket.min_tick = bucket.min_tick.min(tick);
+        self.earliest = self.earliest.min(tick);
         self.occupied[index / 64] |= 1 << (index % 64);
         self.len += 1;
         if tick == self.cursor && self.scan == NIL {
@@ -123,14 +129,21 @@ impl Calendar {
         }
         self.entries[id as usize].prev = ABSENT;
         self.len -= 1;
+        if self.len == 0 {
+            self.earliest = NEVER;
+        }
     }
 
     /// Takes the next id whose tick is not after `now_ns`, in order of ticks.
     #[inline]
     pub fn pop(&mut self, now_ns: u64) -> Option<u32> {
         let now = now_ns.checked_sub(self.phase_ns)? / self.tick_ns;
-        loop {
-            while self.scan != NIL && self.cursor <= now {
+        while self.len > 0 && self.earliest <= now {
+            if self.cursor < self.earliest {
+                self.cursor = self.earliest;
+                self.scan = self.buckets[(self.cursor & MASK) as usize].head;
+            }
+            while self.scan != NIL {
                 let id = self.scan;
                 let Entry { tick, next, .. } = self.entries[id as usize];
                 self.scan = next;
@@ -141,26 +154,15 @@ impl Calendar {
             }
             // The cursor's bucket has been searched: what it still holds belongs to later turns.
             self.refresh_minimum();
-            if self.cursor >= now {
-                return None;
-            }
-            self.advance(now);
+            self.earliest = self.next_tick();
         }
+        None
     }
 
     /// The earliest tick that may hold an entry, ns. Never later than the truth; earlier only after removals.
     #[inline]
     pub fn next_ns(&self) -> Option<u64> {
-        self.next_tick().map(|tick| tick * self.tick_ns + self.phase_ns)
-    }
-
-    /// Moves the cursor to the next tick that may hold an entry, at most to `now`.
-    fn advance(&mut self, now: u64) {
-        self.cursor = self.next_tick().map_or(now, |tick| tick.min(now)).max(self.cursor);
-        self.scan = self.buckets[(self.cursor & MASK) as usize].head;
-        if self.scan != NIL && self.buckets[(self.cursor & MASK) as usize].min_tick > self.cursor {
-            self.scan = NIL;
-        }
+        (self.len > 0).then(|| self.earliest.saturating_mul(self.tick_ns).saturating_add(self.phase_ns))
     }
 
     /// Makes the lower bound of the cursor's bucket exact, so that entries of a later turn cause no early wake-up.
@@ -169,7 +171,7 @@ impl Calendar {
         if self.buckets[index].min_tick > self.cursor {
             return;
         }
-        let mut min_tick = u64::MAX;
+        let mut min_tick = NEVER;
         let mut id = self.buckets[index].head;
         while id != NIL {
             let entry = self.entries[id as usize];
@@ -179,15 +181,10 @@ impl Calendar {
         self.buckets[index].min_tick = min_tick;
     }
 
-    fn next_tick(&self) -> Option<u64> {
-        if self.len == 0 {
-            return None;
-        }
-        if self.scan != NIL {
-            return Some(self.cursor);
-        }
+    /// The earliest tick after the cursor's that may hold an entry.
+    fn next_tick(&self) -> u64 {
         let start = (self.cursor & MASK) as usize;
-        let mut earliest = u64::MAX;
+        let mut earliest = NEVER;
         // All words once, beginning with the cursor's, whose lower bits come last.
         for step in 0..=self.occupied.len() {
             let word_index = (start / 64 + step) % self.occupied.len();
@@ -204,17 +201,17 @@ impl Calendar {
                 earliest = earliest.min(min_tick);
                 // Buckets come in the order of this turn's ticks: one of this turn is the earliest.
                 if min_tick <= self.cursor + ((index as u64).wrapping_sub(start as u64) & MASK) {
-                    return Some(earliest.max(self.cursor));
+                    return earliest;
                 }
             }
         }
-        Some(earliest.max(self.cursor))
+        earliest
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -281,62 +278,154 @@ mod tests {
         calendar.insert(0, 2);
     }
 
+    #[test]
+    fn an_id_taken_out_while_its_tick_is_served_does_not_come_and_the_rest_does() {
+        let mut calendar = Calendar::new(100, 0, 4);
+        (0..4).for_each(|id| calendar.insert(id, 500));
+        assert_eq!(calendar.pop(500), Some(0));
+        calendar.remove(1);
+        calendar.insert(0, 500);
+        assert_eq!(pop_all(&mut calendar, 500), [2, 3, 0]);
+    }
+
+    #[test]
+    fn a_removed_entry_costs_one_early_wake_up_at_most() {
+        let mut calendar = Calendar::new(100, 0, 3);
+        // 409,600 ns are one turn: 0 and 1 share a bucket.
+        calendar.insert(0, 1_000);
+        calendar.insert(1, 410_600);
+        calendar.remove(0);
+        assert_eq!(calendar.next_ns(), Some(1_000));
+        assert_eq!(calendar.pop(1_000), None);
+        assert_eq!(calendar.next_ns(), Some(410_600));
+    }
+
+    #[test]
+    fn without_removals_each_wake_up_finds_something_however_far_apart_the_entries_lie() {
+        // 200 ids within an hour of 250 us ticks, which are 3,516 turns.
+        const HOUR_NS: u64 = 3_600_000_000_000;
+        let mut calendar = Calendar::new(250_000, 0, 200);
+        for id in 0..200_u32 {
+            calendar.insert(id, u64::from(id + 1) * 999_999_937 * 7_919 % HOUR_NS);
+        }
+        let mut seen = 0;
+        while let Some(next_ns) = calendar.next_ns() {
+            assert_eq!(calendar.pop(next_ns - 1), None);
+            let popped = pop_all(&mut calendar, next_ns);
+            assert!(!popped.is_empty(), "nothing at {next_ns}");
+            seen += popped.len();
+        }
+        assert_eq!(seen, 200);
+    }
+
+    #[test]
+    fn the_end_of_time_can_be_entered() {
+        let mut calendar = Calendar::new(250_000, 100, 1);
+        calendar.insert(0, u64::MAX);
+        assert_eq!(calendar.next_ns(), Some(u64::MAX));
+        assert_eq!(calendar.pop(1 << 62), None);
+        assert_eq!(calendar.len(), 1);
+    }
+
+    const TICK: u64 = 10;
+    const IDS: u32 = 12;
+
+    /// `Advance`: time passes and at most so many ids are popped.
     #[derive(Debug, Clone)]
     enum Step {
         Insert { id: u32, ahead: u64 },
+        InsertPast { id: u32, behind: u64 },
         Remove(u32),
-        Advance(u64),
+        Advance { by: u64, at_most: usize },
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        // Distances within a bucket, within a turn (4096 * 10 ns) and over many turns.
-        let distance = prop_oneof![0_u64..30, 0_u64..40_000, 0_u64..1_000_000];
+        // Distances within a tick, within a turn (4096 * 10 ns), of whole turns and over many.
+        let distance =
+            || prop_oneof![0_u64..30, 0_u64..40_000, (0_u64..5).prop_map(|turns| turns * 40_960), 0_u64..1_000_000];
         prop_oneof![
-            3 => (0_u32..12, distance.clone()).prop_map(|(id, ahead)| Step::Insert { id, ahead }),
-            1 => (0_u32..12).prop_map(Step::Remove),
-            2 => distance.prop_map(Step::Advance),
+            4 => (0..IDS, distance()).prop_map(|(id, ahead)| Step::Insert { id, ahead }),
+            1 => (0..IDS, distance()).prop_map(|(id, behind)| Step::InsertPast { id, behind }),
+            1 => (0..IDS).prop_map(Step::Remove),
+            3 => (distance(), prop_oneof![0_usize..3, Just(usize::MAX)])
+                .prop_map(|(by, at_most)| Step::Advance { by, at_most }),
         ]
+    }
+
+    /// What the calendar should hold, by brute force.
+    #[derive(Default)]
+    struct Model {
+        now: u64,
+        /// Id to instant of its tick, and whether that was over when it was entered.
+        entries: BTreeMap<u32, (u64, bool)>,
+        removed: BTreeSet<u64>,
+    }
+
+    impl Model {
+        fn first(&self) -> Option<u64> {
+            self.entries.values().map(|(tick, _)| *tick).min()
+        }
+
+        fn insert(&mut self, calendar: &mut Calendar, id: u32, at: u64, phase: u64) {
+            if !calendar.contains(id) {
+                calendar.insert(id, at);
+                let tick = at.saturating_sub(phase).div_ceil(TICK) * TICK + phase;
+                self.entries.insert(id, (tick, tick <= self.now));
+            }
+        }
+
+        fn popped(&mut self, id: u32) {
+            let (tick, past) = self.entries.remove(&id).expect("it was entered");
+            assert!(tick <= self.now, "early");
+            // What was over when it was entered is due at once, in no particular order.
+            let first = self.entries.values().filter(|(_, past)| !past).map(|(tick, _)| *tick).min();
+            assert!(past || first.is_none_or(|first| first >= tick), "out of order");
+        }
+
+        fn check_next(&self, calendar: &Calendar) {
+            assert_eq!(calendar.len(), self.entries.len());
+            let (next, first) = (calendar.next_ns(), self.first());
+            assert_eq!(next.is_none(), first.is_none());
+            if let (Some(next), Some(first)) = (next, first) {
+                assert!(next <= first.max(self.now), "late: {next} instead of {first}");
+                assert!(next >= first || next <= self.now || self.removed.contains(&next), "early: {next} for {first}");
+            }
+        }
     }
 
     proptest! {
         #[test]
-        fn the_wheel_agrees_with_a_sorted_set(steps in proptest::collection::vec(step(), 0..300), phase in 0_u64..10) {
-            const TICK: u64 = 10;
-            let mut calendar = Calendar::new(TICK, phase, 12);
-            let mut model: BTreeSet<(u64, u32)> = BTreeSet::new();
-            let mut now = 0;
-            for step in steps {
+        fn the_wheel_agrees_with_a_search_of_all_entries(
+            steps in proptest::collection::vec(step(), 0..300),
+            phase in 0..TICK,
+        ) {
+            let mut calendar = Calendar::new(TICK, phase, IDS);
+            let mut model = Model::default();
+            let all = Step::Advance { by: 2_000_000, at_most: usize::MAX };
+            for step in steps.into_iter().chain([all]) {
                 match step {
-                    Step::Insert { id, ahead } => if !calendar.contains(id) {
-                        let at = now + ahead;
-                        calendar.insert(id, at);
-                        model.insert((at.saturating_sub(phase).div_ceil(TICK) * TICK + phase, id));
-                    },
+                    Step::Insert { id, ahead } => model.insert(&mut calendar, id, model.now + ahead, phase),
+                    Step::InsertPast { id, behind } => {
+                        model.insert(&mut calendar, id, model.now.saturating_sub(behind), phase);
+                    }
                     Step::Remove(id) => {
                         calendar.remove(id);
-                        model.retain(|entry| entry.1 != id);
+                        model.removed.extend(model.entries.remove(&id).map(|(tick, _)| tick));
                     }
-                    Step::Advance(by) => {
-                        now += by;
-                        let mut popped = Vec::new();
-                        let mut last = 0;
-                        while let Some(id) = calendar.pop(now) {
-                            let entry = *model.iter().find(|entry| entry.1 == id).unwrap();
-                            prop_assert!(entry.0 <= now, "early");
-                            prop_assert!(entry.0 >= last, "out of order");
-                            last = entry.0;
-                            model.remove(&entry);
-                            popped.push(id);
+                    Step::Advance { by, at_most } => {
+                        model.now += by;
+                        let now = model.now;
+                        std::iter::from_fn(|| calendar.pop(now)).take(at_most).for_each(|id| model.popped(id));
+                        if at_most == usize::MAX {
+                            prop_assert!(model.first().is_none_or(|first| first > now), "late");
+                            prop_assert!(calendar.next_ns().is_none_or(|next| next > now), "no rest");
                         }
-                        prop_assert!(model.first().is_none_or(|entry| entry.0 > now), "late");
                     }
                 }
-                prop_assert_eq!(calendar.len(), model.len());
-                match (calendar.next_ns(), model.first()) {
-                    (Some(next), Some(entry)) => prop_assert!(next <= entry.0.max(now)),
-                    (next, entry) => prop_assert_eq!(next.is_none(), entry.is_none()),
-                }
+                model.check_next(&calendar);
+                prop_assert!((0..IDS).all(|id| calendar.contains(id) == model.entries.contains_key(&id)));
             }
+            prop_assert!(calendar.is_empty());
         }
     }
 }

@@ -172,6 +172,27 @@ mod tests {
         assert_eq!(store.nodes.len(), 10);
     }
 
+    #[test]
+    fn the_store_grows_to_the_most_ever_in_flight_and_no_further() {
+        let mut store = InFlight::default();
+        let mut queues = vec![Queue::default(); 50];
+        for round in 0..200_u64 {
+            // Connections take turns at having 16 in flight; one ends with all of them unanswered.
+            let which = (round % 50) as usize;
+            (0..16).for_each(|at| store.push(&mut queues[which], sent(round + at)));
+            if round % 7 == 0 {
+                store.drain(&mut queues[which], |_| {});
+            }
+            while store.pop(&mut queues[which]).is_some() {}
+        }
+        assert_eq!((store.nodes.len(), store.len()), (16, 0));
+    }
+
+    #[test]
+    fn a_connection_owns_twelve_bytes() {
+        assert_eq!(size_of::<Queue>(), 12);
+    }
+
     proptest! {
         #[test]
         fn the_store_behaves_like_one_deque_per_connection(

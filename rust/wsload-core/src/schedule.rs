@@ -6,6 +6,11 @@
 use crate::plan::Arrivals;
 use crate::rng::{Purpose, draw, exponential};
 
+/// 292 years: what is later is never due, so that an epoch can be added to any instant.
+const HORIZON_NS: u64 = i64::MAX as u64;
+/// Nanoseconds in a million seconds.
+const MEGASECOND_NS: u128 = 1_000_000_000_000_000;
+
 /// An open schedule over all connections of a run.
 ///
 /// Constant arrivals: message `i` is due at `floor(i * 1e9 / rate)` and belongs to slot `i mod connections`.
@@ -34,7 +39,8 @@ pub struct Cursor {
 
 impl OpenSchedule {
     /// A schedule of `rate_per_s` messages over all `connections`. Messages at `end_ns` or later, and from number
-    /// `iterations` on, are not in it. With Poisson arrivals `iterations` is shared evenly among the slots.
+    /// `iterations` on, are not in it; nor is what would be due after 292 years. With Poisson arrivals `iterations` is
+    /// shared evenly among the slots.
     pub fn new(
         rate_per_s: f64,
         arrivals: Arrivals,
@@ -50,7 +56,7 @@ impl OpenSchedule {
             connections,
             seed,
             iterations,
-            end_ns: end_ns.unwrap_or(u64::MAX),
+            end_ns: end_ns.unwrap_or(HORIZON_NS).min(HORIZON_NS),
         }
     }
 
@@ -73,8 +79,8 @@ impl OpenSchedule {
 
     #[inline]
     fn constant(&self, slot: u32, seq: u64) -> Option<Cursor> {
-        let index = u64::from(slot) + seq * u64::from(self.connections);
-        let due_ns = (u128::from(index) * 1_000_000_000_000_000 / u128::from(self.rate_micro)) as u64;
+        let index = seq.checked_mul(u64::from(self.connections))?.checked_add(u64::from(slot))?;
+        let due_ns = u64::try_from(u128::from(index) * MEGASECOND_NS / u128::from(self.rate_micro)).ok()?;
         let within = due_ns < self.end_ns && self.iterations.is_none_or(|count| index < count);
         within.then_some(Cursor { seq, due_ns })
     }
@@ -173,6 +179,21 @@ mod tests {
         // A fractional rate is exact to a millionth: 2.5/s, message 10^9 at 4 * 10^8 s.
         let half = constant(2.5, 1, None, None);
         assert_eq!(half.next(0, Cursor { seq: 999_999_999, due_ns: 0 }).unwrap().due_ns, 400_000_000 * SECOND);
+        // A million a second for 285 years: message 9 * 10^15 on the 10^3rd of 10^3 connections, less one turn.
+        let long = constant(1e6, 1_000, None, None);
+        let last = long.next(999, Cursor { seq: 8_999_999_999_998, due_ns: 0 }).unwrap();
+        assert_eq!(last.due_ns, 9_000_000_000 * SECOND - 1_000);
+    }
+
+    #[test]
+    fn what_would_be_due_after_292_years_is_never_due() {
+        // A message in 10^6 s: number 9,223 is due at 9.223 * 10^18 ns, the horizon lies at 9.2234 * 10^18.
+        let rare = constant(1e-6, 50_000, Some(50_000), None);
+        assert_eq!(rare.first(9_223), Some(Cursor { seq: 0, due_ns: 9_223_000_000_000_000_000 }));
+        assert_eq!((rare.first(9_224), rare.first(20_000)), (None, None));
+        assert_eq!(constant(1.0, 2, None, None).next(0, Cursor { seq: u64::MAX - 1, due_ns: 0 }), None);
+        let rare = OpenSchedule::new(1e-6, Arrivals::Poisson, 50_000, 1, None, None);
+        assert!((0..50_000).filter_map(|slot| rare.first(slot)).all(|cursor| cursor.due_ns < HORIZON_NS));
     }
 
     #[test]
@@ -211,6 +232,28 @@ mod tests {
     }
 
     #[test]
+    fn bounds_cut_a_poisson_schedule_and_change_nothing_before() {
+        let of = |iterations, end_s| {
+            instants(&OpenSchedule::new(50.0, Arrivals::Poisson, 5, 9, iterations, Some(end_s * SECOND)), 2)
+        };
+        let long = of(None, 100);
+        assert!(long.starts_with(&of(None, 10)) && long.starts_with(&of(Some(250), 100)));
+        assert_eq!(of(Some(250), 100).len(), 50);
+    }
+
+    #[test]
+    fn a_schedule_goes_on_the_same_from_any_cursor() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let schedule = OpenSchedule::new(70.0, arrivals, 7, 3, None, Some(10 * SECOND));
+            let all = instants(&schedule, 4);
+            for seq in 0..all.len() - 1 {
+                let kept = Cursor { seq: seq as u64, due_ns: all[seq] };
+                assert_eq!(schedule.next(4, kept).map(|cursor| cursor.due_ns), Some(all[seq + 1]));
+            }
+        }
+    }
+
+    #[test]
     fn poisson_shares_its_iterations() {
         let schedule = OpenSchedule::new(50.0, Arrivals::Poisson, 3, 1, Some(7), None);
         assert_eq!((0..3).map(|slot| instants(&schedule, slot).len()).collect::<Vec<_>>(), [3, 2, 2]);
@@ -234,12 +277,35 @@ mod tests {
             count in 0_u64..500,
         ) {
             let schedule = constant(rate, connections, Some(count), None);
-            let mut all: Vec<u64> = (0..connections).flat_map(|slot| instants(&schedule, slot)).collect();
-            all.sort_unstable();
+            let all: Vec<Vec<u64>> = (0..connections).map(|slot| instants(&schedule, slot)).collect();
+            prop_assert_eq!(all.iter().map(Vec::len).sum::<usize>() as u64, count);
             let micro = (rate * 1e6).round() as u128;
-            let expected: Vec<u64> =
-                (0..u128::from(count)).map(|index| (index * 1_000_000_000_000_000 / micro) as u64).collect();
-            prop_assert_eq!(all, expected);
+            for index in 0..count {
+                let (slot, seq) = (index % u64::from(connections), index / u64::from(connections));
+                let expected = u128::from(index) * 1_000_000_000_000_000 / micro;
+                prop_assert_eq!(u128::from(all[slot as usize][seq as usize]), expected);
+            }
+        }
+
+        #[test]
+        fn the_number_of_constant_messages_is_rate_times_duration_rounded_up(
+            rate in 1_u64..10_000_000, duration_ns in 1_u64..1 << 50,
+        ) {
+            let schedule = constant(rate as f64, 1, None, Some(duration_ns));
+            let count = (u128::from(rate) * u128::from(duration_ns)).div_ceil(u128::from(SECOND)) as u64;
+            let after = |seq: u64| schedule.next(0, Cursor { seq, due_ns: 0 });
+            prop_assert!(count == 1 || after(count - 2).is_some(), "too few");
+            prop_assert!(after(count - 1).is_none(), "too many");
+        }
+
+        #[test]
+        fn instants_of_a_slot_never_go_back(seed: u64, slot in 0_u32..10, rate in 0.1_f64..1e6) {
+            for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+                let schedule = OpenSchedule::new(rate, arrivals, 10, seed, Some(1_000), None);
+                let all = instants(&schedule, slot);
+                prop_assert_eq!(all.len(), 100);
+                prop_assert!(all.is_sorted());
+            }
         }
 
         #[test]

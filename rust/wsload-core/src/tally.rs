@@ -121,6 +121,11 @@ macro_rules! failure_kinds {
             pub fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name),+ }
             }
+
+            /// The kind of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$kind),)+ _ => None }
+            }
         }
     };
 }
@@ -176,6 +181,36 @@ mod tests {
         assert_eq!((one.open_connections, one.oldest_in_flight_ns), (5, 5));
     }
 
+    /// Whatever `merge` makes of two tallies whose every field is `one` and `other`.
+    fn merged<T: serde::de::DeserializeOwned + Serialize>(
+        names: &[&str],
+        (one, other): (u64, u64),
+        merge: impl Fn(&mut T, &T),
+    ) -> Vec<(String, u64)> {
+        let all = |value: u64| -> T {
+            let fields = names.iter().map(|name| (name.to_string(), value.into()));
+            serde_json::from_value(serde_json::Value::Object(fields.collect())).unwrap()
+        };
+        let mut sum = all(one);
+        merge(&mut sum, &all(other));
+        let fields = serde_json::to_value(sum).unwrap();
+        names.iter().map(|name| (name.to_string(), fields[name].as_u64().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_counter_adds() {
+        let sums = merged(Counters::NAMES, (2, 3), Counters::merge);
+        assert!(sums.len() == Counters::NAMES.len() && sums.iter().all(|(_, sum)| *sum == 5), "{sums:?}");
+    }
+
+    #[test]
+    fn gauges_that_are_ages_or_spans_keep_the_greatest_and_the_rest_adds() {
+        for (name, value) in merged(Gauges::NAMES, (2, 3), Gauges::merge) {
+            let greatest = ["oldest_in_flight_ns", "running_ns"].contains(&name.as_str());
+            assert_eq!(value, if greatest { 3 } else { 5 }, "{name}");
+        }
+    }
+
     #[test]
     fn names_and_values_go_together() {
         let counters = Counters { sent: 9, ..Counters::default() };
@@ -188,7 +223,9 @@ mod tests {
     fn kinds_are_written_by_their_name() {
         for kind in FailureKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert_eq!(FailureKind::from_name(kind.name()), Some(*kind));
         }
+        assert_eq!(FailureKind::from_name("Dns"), None);
         assert_eq!(FailureKind::ALL.len(), 15);
     }
 }

@@ -111,6 +111,9 @@ impl Interval {
         for listed in &header.histograms {
             let (blob, after) = blobs.split_at_checked(listed.bytes as usize).ok_or_else(damaged)?;
             blobs = after;
+            if !listed.metric.per_message() && !listed.message.is_empty() {
+                return Err(damaged());
+            }
             add_to(&mut histograms, listed.metric, &listed.message, &MergedHistogram::decode(blob)?);
         }
         if !blobs.is_empty() {
@@ -132,7 +135,8 @@ impl Interval {
         self.counters.merge(&other.counters);
         self.gauges.merge(&other.gauges);
         for (code, count) in &other.close_codes {
-            *self.close_codes.entry(*code).or_default() += count;
+            let sum = self.close_codes.entry(*code).or_default();
+            *sum = sum.saturating_add(*count);
         }
         self.failures.merge(other.failures.records());
         for ((metric, message), histogram) in &other.histograms {
@@ -233,6 +237,54 @@ mod tests {
     }
 
     #[test]
+    fn the_warm_up_does_not_merge_with_what_is_measured() {
+        let mut one = Interval::decode(&snapshot(4, &[]).encode()).unwrap();
+        let warmup = Interval { warmup: true, ..one.clone() };
+        assert!(matches!(one.merge(&warmup), Err(IntervalError::Different(4, 4))));
+    }
+
+    #[test]
+    fn a_merged_interval_spans_all_of_its_parts() {
+        let part =
+            |start_ns, end_ns| Interval { start_ns, end_ns, ..Interval::decode(&snapshot(4, &[]).encode()).unwrap() };
+        let mut sum = part(100, 200);
+        sum.merge(&part(90, 210)).unwrap();
+        sum.merge(&part(120, 180)).unwrap();
+        assert_eq!((sum.start_ns, sum.end_ns), (90, 210));
+    }
+
+    #[test]
+    fn the_layout_is_the_one_described() {
+        let block = snapshot(4, &[10]).encode();
+        let length = u32::from_le_bytes(block[..4].try_into().unwrap()) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&block[4..4 + length]).unwrap();
+        let numbers = [&header["index"], &header["counters"]["sent"], &header["close_codes"]["1000"]];
+        assert_eq!(numbers.map(|number| number.as_u64()), [Some(4), Some(1), Some(2)]);
+        let listed: Vec<_> = header["histograms"].as_array().unwrap().iter().collect();
+        assert_eq!(listed.iter().map(|one| &one["metric"]).collect::<Vec<_>>(), ["response_time", "connect"]);
+        let first = listed[0]["bytes"].as_u64().unwrap() as usize;
+        let blob = &block[4 + length..][..first];
+        assert_eq!(MergedHistogram::decode(blob).unwrap().max(), 10);
+    }
+
+    #[test]
+    fn a_connection_metric_has_no_message_name() {
+        let mut interval = Interval::decode(&snapshot(4, &[]).encode()).unwrap();
+        let connect = interval.histograms.remove(&(Metric::Connect, Arc::from(""))).unwrap();
+        interval.histograms.insert((Metric::Connect, Arc::from("say")), connect);
+        assert!(matches!(Interval::decode(&interval.encode()), Err(IntervalError::Damaged(_))));
+    }
+
+    #[test]
+    fn counts_at_their_limit_stay_there() {
+        let mut interval = Interval::decode(&snapshot(4, &[]).encode()).unwrap();
+        interval.close_codes.insert(1000, u64::MAX);
+        interval.counters.sent = u64::MAX;
+        interval.merge(&interval.clone()).unwrap();
+        assert_eq!((interval.close_codes[&1000], interval.counters.sent), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
     fn different_intervals_do_not_merge() {
         let mut one = Interval::decode(&snapshot(4, &[]).encode()).unwrap();
         let other = Interval::decode(&snapshot(5, &[]).encode()).unwrap();
@@ -262,7 +314,62 @@ mod tests {
         assert!(Interval::decode(&longer).is_err());
     }
 
+    /// What one worker may have seen: values by metric, counters, close codes and failures.
+    fn worker() -> impl Strategy<Value = Interval> {
+        let values = proptest::collection::vec((0..Metric::ALL.len(), 0_u64..1 << 41), 0..20);
+        let codes = proptest::collection::btree_map(1000_u16..1005, 0_u64..9, 0..3);
+        let failures = proptest::collection::vec((0_usize..4, "[a-c]?", 1_u64..1_000), 0..8);
+        (values, codes, failures, 0_u64..1_000).prop_map(|(values, close_codes, failures, sent)| {
+            let mut snapshot = snapshot(7, &[]);
+            for (metric, value) in values {
+                snapshot.recorder.record(Metric::ALL[metric], value);
+            }
+            for (kind, detail, first_ns) in failures {
+                // The instant tells which example is kept, so that no two first ones differ.
+                snapshot.recorder.failures.add(FailureKind::ALL[kind], &detail, 1, first_ns, &first_ns.to_string());
+            }
+            snapshot.recorder.close_codes = close_codes;
+            snapshot.recorder.counters.sent = sent;
+            Interval::decode(&snapshot.encode()).unwrap()
+        })
+    }
+
+    fn merged<'a>(workers: impl IntoIterator<Item = &'a Interval>) -> Interval {
+        let mut workers = workers.into_iter();
+        let mut sum = workers.next().unwrap().clone();
+        workers.for_each(|worker| sum.merge(worker).unwrap());
+        sum
+    }
+
+    /// Failures stand in order of first merging: compared without it.
+    fn failures(interval: &Interval) -> Vec<String> {
+        let mut all: Vec<String> = interval.failures.records().iter().map(|record| format!("{record:?}")).collect();
+        all.sort_unstable();
+        all
+    }
+
     proptest! {
+        #[test]
+        fn workers_add_up_in_any_order_and_by_any_way(workers in proptest::collection::vec(worker(), 1..5)) {
+            let sum = merged(&workers);
+            prop_assert_eq!(&Interval::decode(&sum.encode()).unwrap(), &sum);
+            let backwards = merged(workers.iter().rev());
+            prop_assert_eq!(failures(&sum), failures(&backwards));
+            prop_assert_eq!(&Interval { failures: sum.failures.clone(), ..backwards }, &sum);
+            let halves = workers.split_at(workers.len().div_ceil(2));
+            if !halves.1.is_empty() {
+                prop_assert_eq!(merged(&[merged(halves.0), merged(halves.1)]), sum);
+            }
+        }
+
+        #[test]
+        fn a_header_of_any_text_decodes_or_fails(text in "\\PC{0,60}", tail in proptest::collection::vec(any::<u8>(), 0..9)) {
+            let mut block = (text.len() as u32).to_le_bytes().to_vec();
+            block.extend(text.as_bytes());
+            block.extend(tail);
+            prop_assert!(Interval::decode(&block).is_err());
+        }
+
         #[test]
         fn any_bytes_decode_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let _ = Interval::decode(&bytes);

@@ -100,6 +100,15 @@ mod tests {
     }
 
     #[test]
+    fn one_instant_and_two_workers_keep_the_example_that_was_there() {
+        let mut failures = Failures::default();
+        failures.add(FailureKind::Reset, "", 1, 50, "first");
+        failures.add(FailureKind::Reset, "", u64::MAX, 50, "second");
+        let reset = &failures.records()[0];
+        assert_eq!((reset.example.as_str(), reset.count), ("first", u64::MAX));
+    }
+
+    #[test]
     fn a_server_that_fails_in_ever_new_ways_costs_no_more_memory() {
         let mut failures = Failures::default();
         for number in 0..1_000 {

@@ -137,6 +137,14 @@ mod tests {
     }
 
     #[test]
+    fn a_recorder_owns_no_histogram_of_a_metric_without_values() {
+        let mut recorder = Recorder::new();
+        assert!(recorder.histograms.iter().all(Option::is_none));
+        recorder.record(Metric::SendLag, 7);
+        assert_eq!(recorder.histograms.iter().flatten().count(), 1);
+    }
+
+    #[test]
     fn a_recorder_comes_back_empty_with_its_memory() {
         let pool = RecorderPool::default();
         let mut recorder = pool.take();
