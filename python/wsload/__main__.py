@@ -1,6 +1,8 @@
 """`python -m wsload`."""
 
+import sys
+
 from wsload.cli.app import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

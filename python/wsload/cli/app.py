@@ -1,26 +1,68 @@
 """The command `wsload`. What a command needs is imported when it runs: `--help` must not wait for it."""
 
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from wsload import __version__
 from wsload.cli.doctor import doctor
+from wsload.cli.help import GroupedCommand
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
-from wsload.errors import WsloadError
+from wsload.errors import ExitCode, WsloadError
 
-# Plain help: Rich would treble the time of `wsload --help`.
 app = typer.Typer(
     name="wsload",
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     help="Load and soak testing for WebSocket services.",
 )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and tells its exit code.
+
+    What a person can mend is said in a line or two on standard error; a traceback is a bug of ours.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a sign gets its code, not an exception.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        return int(app(given, prog_name="wsload", standalone_mode=False) or ExitCode.OK)
+    except WsloadError as error:
+        _complain(error.what, error.remedy)
+        return error.exit_code
+    except typer.TyperException as error:
+        # Typer's own: an unknown flag, a missing argument, a word that is no choice.
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "wsload"
+        _complain(_in_our_words(error), f"`{path} --help` lists what there is.")
+        return ExitCode.USAGE
+
+
+def _in_our_words(error: typer.TyperException) -> str:
+    """`--format: 'x' is not one of ...`, as our own errors begin."""
+    param = getattr(error, "param", None)
+    text = error.format_message().removesuffix(".")
+    if isinstance(error, typer.BadParameter) and param is not None and error.message:
+        names = "/".join(param.opts) or param.name
+        text = f"{names}: {error.message.removeprefix('Value error, ').removesuffix('.')}"
+    return text if text.startswith("-") else text[:1].lower() + text[1:]
+
+
+def _complain(what: str, remedy: str) -> None:
+    from wsload.report.text import printable
+
+    typer.echo(f"error: {printable(what)}", err=True)
+    if remedy:
+        typer.echo(f"       {printable(remedy)}", err=True)
 
 
 def _show_version(wanted: bool) -> None:
@@ -31,29 +73,27 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+# Typer's own --help, when it is not given, loads pydantic to find that out: `wsload run --help` would pay for it.
+@app.callback(add_help_option=False)
 def _root(
     version: Annotated[
         bool,
         typer.Option("--version", help="Show version and build profile.", callback=_show_version, is_eager=True),
     ] = False,
+    help: Annotated[  # noqa: A002
+        bool, typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True)
+    ] = False,
 ) -> None:
-    del version
+    del version, help
 
 
-app.command()(run)
-app.command()(report)
-app.command()(doctor)
+app.command(cls=GroupedCommand)(run)
+app.command(cls=GroupedCommand)(report)
+app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")
-
-
-def main() -> NoReturn:
-    """Runs the command line; errors that are a person's to mend are one or two lines, never a traceback."""
-    try:
-        app()
-    except WsloadError as error:
-        typer.echo(f"error: {error.what}", err=True)
-        if error.remedy:
-            typer.echo(f"       {error.remedy}", err=True)
-        sys.exit(error.exit_code)
-    sys.exit(0)

@@ -4,26 +4,46 @@ from typing import Annotated
 
 import typer
 
-serve_app = typer.Typer(help="Servers to aim at.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+from wsload.cli import values
+from wsload.cli.help import GroupedCommand
+
+serve_app = typer.Typer(help="Run a server to aim at.", rich_markup_mode=None, add_completion=False)
 
 
 @serve_app.callback()
 def _root() -> None:
-    """Servers to aim at."""
+    """Run a server to aim at."""
 
 
-@serve_app.command()
+@serve_app.command(cls=GroupedCommand)
 def echo(
-    host: Annotated[str, typer.Option(help="Address to listen on; loopback unless you say otherwise.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 9000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the port.")] = 1,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Address to listen on; others than this machine reach 0.0.0.0 only."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[str, typer.Option("--port", metavar="PORT", help="Port; 0 takes one that is free.")] = "9000",
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="COUNT", help="Processes that share the port (SO_REUSEPORT).")
+    ] = "1",
 ) -> None:
-    """Send back every message, until Ctrl-C; then say how many there were."""
-    from wsload.target.echo import serve_echo
-    from wsload.units import format_bytes, format_count
+    """Send every message back as it came, until Ctrl-C; then say how many there were.
 
-    count = serve_echo(host, port, workers)
-    typer.echo(
-        f"served {format_count(count.connections)} connections, {format_count(count.messages)} messages,"
-        f" {format_bytes(count.bytes)}"
+    Prints `listening on ws://...` when it is ready. Messages are up to 64 MiB, whole or in fragments; pings are
+    answered, and Close is.
+    """
+    number, crew = values.port(port), values.workers(workers)
+    from wsload.target import Serving, serve_echo
+    from wsload.units import format_count
+
+    def tell(serving: Serving) -> None:
+        typer.echo(f"listening on {serving.url}")
+
+    served = serve_echo(host, number, crew, tell)
+    counts = (
+        (served.connections, "connection"),
+        (served.messages, "message"),
+        (served.payload_bytes, "payload byte"),
     )
+    typer.echo("served " + ", ".join(f"{format_count(count)} {word}{'s' * (count != 1)}" for count, word in counts))

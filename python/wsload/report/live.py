@@ -1,99 +1,129 @@
 """The line that says how a run is doing, while it runs."""
 
-import sys
-import time
-from typing import IO
+import os
+import shutil
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import IO, Self
 
 from wsload.results import Interval, interval_stats
 from wsload.scenario import Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
 
 CLEAR = "\r\x1b[2K"
-REDRAW_S = 0.2
+DRAINING = "stopping: draining, awaiting replies and closing (Ctrl-C again to stop at once)"
+ABORTING = "stopping at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a run is doing: all that the line shows."""
+
+    state: str
+    connections: int
+    open_connections: int = 0
+    warmup_ns: int = 0
+    duration_ns: int | None = None
+    """Of the measured part; None when a number of messages ends the run."""
+    latest: Interval | None = None
 
 
 class LiveLine:
-    """Keeps one line of a terminal up to date, and clears it away at the end."""
+    """Keeps one line of a terminal up to date, and clears it away at the end.
 
-    def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._plan: Plan | None = None
-        self._state = "starting"
-        self._open = 0
-        self._latest: Interval | None = None
+    Anywhere else than on a terminal nothing is written, except that the run has been asked to stop.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._progress = Progress("starting", 0)
         self._stopping = ""
-        self._drawn_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._write(CLEAR)
 
     def on_start(self, plan: Plan, workers: int) -> None:
         """The run begins."""
-        self._plan = plan
-        self._draw(f"starting {workers} worker{'s' if workers > 1 else ''}")
+        del workers
+        self._show(Progress("starting", plan.connections, warmup_ns=plan.warmup_ns, duration_ns=plan.duration_ns))
 
     def on_state(self, state: str) -> None:
         """The fleet has come to a state."""
-        self._state = state
-        self._draw(self.line(), at_once=True)
+        self._show(replace(self._progress, state=state))
 
     def on_ramp(self, open_connections: int) -> None:
         """Connections open so far."""
-        self._open = open_connections
-        self._draw(self.line())
+        self._show(replace(self._progress, open_connections=open_connections))
 
     def on_interval(self, interval: Interval) -> None:
-        """An interval is over."""
-        if interval.start_ns < 0:
-            return
-        self._latest = interval
-        self._open = interval.gauges.get("open_connections", 0)
-        self._draw(self.line())
+        """An interval is over; the ramp's come late and all at once."""
+        if interval.start_ns >= 0:
+            open_connections = interval.gauges.get("open_connections", 0)
+            self._show(replace(self._progress, open_connections=open_connections, latest=interval))
 
     def on_stop(self, times: int) -> None:
         """A signal came."""
-        first = "stopping: awaiting replies and closing (Ctrl-C again to stop at once)"
-        self._stopping = first if times == 1 else "stopping at once"
-        self._draw(self.line(), at_once=True)
+        self._stopping = DRAINING if times == 1 else ABORTING
+        if self._live:
+            self._show(self._progress)
+        else:
+            self._write(f"{self._stopping}\n")
 
-    def close(self) -> None:
-        """Clears the line."""
-        self._stream.write(CLEAR)
+    def _show(self, progress: Progress) -> None:
+        self._progress = progress
+        if self._live:
+            # A line that fills the last column would wrap, and could not be cleared any more.
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"{CLEAR}{(self._stopping or progress_line(progress))[:width]}")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
         self._stream.flush()
 
-    def line(self) -> str:
-        """What the line says now."""
-        if self._stopping or self._plan is None:
-            return self._stopping
-        connections = f"{format_count(self._open)} of {format_count(self._plan.connections)} connections"
-        if self._latest is None or self._state in {"idle", "connecting"}:
-            return f"{self._state}  {connections}"
-        return f"{self._state}  {self._elapsed()}  {connections}  {traffic(self._latest)}".rstrip()
 
-    def _elapsed(self) -> str:
-        assert self._plan is not None  # noqa: S101 - line() has checked
-        assert self._latest is not None  # noqa: S101
-        seconds = round(self._latest.end_ns / 1e9)
-        if self._plan.duration_ns is None:
-            return f"{seconds} s"
-        total_ns = self._plan.duration_ns + self._plan.warmup_ns
-        warming = " warm-up" if self._latest.end_ns <= self._plan.warmup_ns else ""
-        return f"{seconds} s of {format_duration(total_ns)}{warming}"
-
-    def _draw(self, text: str, *, at_once: bool = False) -> None:
-        now = time.monotonic()
-        if at_once or now - self._drawn_at >= REDRAW_S:
-            self._drawn_at = now
-            self._stream.write(f"{CLEAR}{text}")
-            self._stream.flush()
+def progress_line(progress: Progress) -> str:
+    """The line: elapsed time, open connections, what the last interval brought."""
+    asked = format_count(progress.connections)
+    latest = progress.latest
+    if latest is None:
+        if not progress.open_connections and progress.state != "connecting":
+            # Before the first report nobody has counted.
+            return "starting" if progress.state == "idle" else progress.state
+        return f"{progress.state}   {format_count(progress.open_connections)} of {asked} connections open"
+    parts = [_elapsed(progress, latest), f"{format_count(progress.open_connections)} of {asked} open"]
+    parts += _traffic(latest)
+    if progress.state in {"draining", "closing"}:
+        parts.insert(0, progress.state)
+    return "   ".join(parts)
 
 
-def traffic(interval: Interval) -> str:
-    """Rate, latency and failures of an interval."""
-    seconds = max(interval.end_ns - interval.start_ns, 1) / 1e9
+def _elapsed(progress: Progress, latest: Interval) -> str:
+    elapsed = format_duration(round(latest.end_ns / 10**9) * 10**9)
+    if progress.duration_ns is None:
+        return elapsed
+    total = format_duration(progress.warmup_ns + progress.duration_ns)
+    warming = ", warming up" if latest.end_ns <= progress.warmup_ns else ""
+    return f"{elapsed} of {total}{warming}"
+
+
+def _traffic(interval: Interval) -> list[str]:
+    """Rate, p99 and failures of an interval; nothing of what did not happen in it."""
+    seconds = max(interval.end_ns - interval.start_ns, 1) / 10**9
     counters = interval.counters
-    parts = [f"{format_rate(counters.get('sent', 0) / seconds)} sent"] if counters.get("sent") else []
-    if not parts and counters.get("received"):
-        parts.append(f"{format_rate(counters['received'] / seconds)} received")
+    parts = []
+    if sent := counters.get("sent", 0):
+        parts.append(f"{format_rate(round(sent / seconds))} sent")
+    elif received := counters.get("received", 0):
+        parts.append(f"{format_rate(round(received / seconds))} received")
     if stats := interval_stats(interval, "response_time"):
         parts.append(f"p99 {format_latency(stats.p99)}")
     if failed := sum(failure.count for failure in interval.failures):
-        parts.append(f"{format_count(failed)} failures")
-    return "  ".join(parts)
+        parts.append(f"{format_count(failed)} failure{'s' if failed > 1 else ''}")
+    return parts

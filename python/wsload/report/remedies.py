@@ -1,38 +1,74 @@
-"""What each kind of failure means and what to do about it."""
+"""What each kind of failure means, and what to do about it."""
 
 TITLES = {
-    "dns": "name not resolved",
+    "dns": "host name not found",
     "refused": "connection refused",
     "unreachable": "host unreachable",
     "connect_timeout": "connect time-out",
     "tls": "TLS handshake failed",
     "upgrade_rejected": "upgrade rejected",
-    "bad_accept": "bad upgrade response",
-    "protocol_error": "protocol error by the server",
+    "bad_accept": "upgrade response not acceptable",
+    "protocol_error": "protocol broken by the server",
     "message_too_big": "message too big",
-    "invalid_text": "invalid UTF-8 in text",
-    "unanswered": "unanswered messages",
-    "unexpected_close": "unexpected close",
+    "invalid_text": "text that is not UTF-8",
+    "unanswered": "no reply",
+    "unexpected_close": "connection closed by the server",
     "reset": "connection reset",
-    "expectation_failed": "expectation failed",
+    "expectation_failed": "expectation not met",
     "local_limit": "limit of this machine",
 }
-
-REMEDIES = {
-    "dns": "Check the host name in the URL.",
-    "refused": "Is the server running and listening on this address and port?",
+_REMEDIES = {
+    "dns": "Check the host name in the URL and this machine's resolver.",
+    "refused": "Nothing listens there: start the server, or check host and port in the URL.",
     "unreachable": "Check the address, the route to it and any firewall between.",
-    "connect_timeout": "The server accepts too slowly: lower --connect-rate, raise its backlog, or --connect-timeout.",
-    "tls": "Check the server's certificate and TLS versions.",
-    "upgrade_rejected": "The server answers HTTP but does not upgrade here: check the path, headers and its load.",
+    "connect_timeout": "The server accepts too slowly: lower --connect-rate, raise its backlog or --connect-timeout.",
+    "tls": "Check the server's certificate and its TLS versions.",
+    "upgrade_rejected": "The server speaks HTTP but does not upgrade here: check path, headers and the server's log.",
     "bad_accept": "The server, or a proxy before it, breaks RFC 6455 section 4.2.2.",
-    "protocol_error": "The server breaks RFC 6455 section 5: report it to whoever maintains it.",
-    "message_too_big": "The server sends messages above the limit.",
-    "invalid_text": "The server sends text that is not UTF-8: it should send it as binary.",
-    "unanswered": "Replies are missing or late: look at the server's log, or raise --reply-timeout. "
-    "If it does not answer every message, use --match none.",
-    "unexpected_close": "The server ended connections in use: the close code says why; --reconnect opens them again.",
-    "reset": "The server or something between cut connections hard: look for crashes, idle limits, full queues.",
-    "expectation_failed": "The server's answer was not the one expected.",
-    "local_limit": "This machine ran out of descriptors, ports or memory: see `wsload doctor`.",
+    "protocol_error": "The server breaks RFC 6455 section 5: show the example to whoever maintains it.",
+    "message_too_big": "The server sent more than the limit that wsload takes.",
+    "invalid_text": "The server should send as binary what is not UTF-8 (RFC 6455 section 8.1).",
+    "unanswered": "Look at the server's log, or raise --reply-timeout. If it answers not every message: --match none.",
+    "unexpected_close": "The server's log should say why; --reconnect opens lost connections again.",
+    "reset": "The server, or something between, cut it hard: look for a crash, an idle limit, a full queue.",
+    "expectation_failed": "Compare the example with what the scenario expects.",
+    "local_limit": "`wsload doctor` shows this machine's limits and the command that raises each.",
 }
+_BY_DETAIL = {
+    ("connect_timeout", "tcp"): "Packets are dropped on the way, or the server's accept queue is full: "
+    "check firewall and backlog, lower --connect-rate.",
+    ("connect_timeout", "upgrade"): "TCP connects but the upgrade is not answered: is it a WebSocket server, or "
+    "overloaded? Lower --connect-rate or raise --connect-timeout.",
+    ("upgrade_rejected", "400"): "The server does not take this for an upgrade: check the path, --subprotocol and -H.",
+    ("upgrade_rejected", "401"): "The server wants credentials: -H 'Authorization: ...', --cookie or --param.",
+    ("upgrade_rejected", "403"): "The server forbids it: check credentials and --origin.",
+    ("upgrade_rejected", "404"): "There is no such path on the server: check the path in the URL.",
+    ("upgrade_rejected", "426"): "The server does not take this for an upgrade: check the path and --subprotocol.",
+    ("upgrade_rejected", "429"): "The server limits how fast connections may come: lower --connect-rate.",
+    ("upgrade_rejected", "503"): "The server, or its proxy, is overloaded or down: lower --connect-rate or -c.",
+    ("unanswered", "connection ended"): "These replies were lost with their connections.",
+    ("unanswered", "run aborted"): "The run was ended before they could come.",
+    (
+        "unexpected_close",
+        "1006",
+    ): "It ended TCP without a Close frame, as a crash or a proxy does: see its log.",
+    ("unexpected_close", "1001"): "The server was going away, as in a restart; --reconnect opens connections again.",
+    ("unexpected_close", "1007"): "The server found invalid text in what was sent: --binary sends any bytes.",
+    ("unexpected_close", "1008"): "The message broke a policy of the server, such as authentication: see its log.",
+    ("unexpected_close", "1009"): "The message is larger than the server takes: a smaller --size, or raise its limit.",
+    ("unexpected_close", "1011"): "The server failed inside: see its log.",
+    ("unexpected_close", "1013"): "The server is overloaded and asks to come back later: less load.",
+    ("local_limit", "unsent bytes"): "The server reads too slowly: less load, or look why it does not read.",
+}
+_MAX_DETAIL = 24
+
+
+def title(kind: str, detail: str) -> str:
+    """A kind in words, with its detail where that is short: a sentence stands in the example anyway."""
+    words = TITLES.get(kind, kind)
+    return f"{words} ({detail})" if detail and len(detail) <= _MAX_DETAIL else words
+
+
+def remedy(kind: str, detail: str) -> str:
+    """What to do about it; empty for a kind of a later version."""
+    return _BY_DETAIL.get((kind, detail), _REMEDIES.get(kind, ""))

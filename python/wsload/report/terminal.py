@@ -1,213 +1,262 @@
-"""The summary on a terminal."""
+"""The summary on a terminal: what was asked, what became of it, failures, latencies, the file."""
 
 import sys
+from itertools import groupby
 from typing import IO
 
 from rich.console import Console
 from rich.text import Text
 
-from wsload.report.remedies import REMEDIES, TITLES
-from wsload.report.text import latency_column, printable
+from wsload.report.remedies import remedy, title
+from wsload.report.text import flow, grid, latency_column, printable, shortened
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
 
 LABEL_WIDTH = 12
+MARGIN = 2 + LABEL_WIDTH
+PIPED_WIDTH = 110
+MIN_WIDTH = 60
 MAX_FAILURES = 8
+MAX_EXAMPLE = 240
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
 def print_summary(summary: Summary, file: IO[str] | None = None) -> None:
-    """Prints a summary; colours only on a terminal and without NO_COLOR."""
+    """Prints a summary; in colour only on a terminal, and not with NO_COLOR."""
     console = Console(file=file or sys.stdout, highlight=False, soft_wrap=True)
-    width = max(console.width, 80) if console.is_terminal else 110
+    width = max(console.width, MIN_WIDTH) if console.is_terminal else PIPED_WIDTH
     for line in render(summary, width):
         console.print(line)
 
 
 def render(summary: Summary, width: int) -> list[Text]:
-    """The summary, line by line."""
+    """The summary, line by line. Nothing is printed that was not measured."""
     lines = _head(summary, width)
     lines += _state(summary)
-    lines += [_connect(summary), *_messages(summary), *_rate(summary)]
-    lines += _failures(summary)
-    lines += _latencies(summary)
-    lines += _notes(summary)
+    lines += _figures(summary, width)
+    lines += _failures(summary, width)
+    lines += _latencies(summary, width)
+    lines += _doubts(summary, width)
     if summary.file:
-        lines.append(_line("saved", f"{summary.file}       wsload report FILE"))
+        lines += _lines("saved", flow([printable(summary.file), "wsload report FILE"], width - MARGIN, " " * 7, 0))
     return lines
 
 
-def describe_load(summary: Summary) -> str:
-    """The load model in a few words."""
-    load = summary.load
-    if load.model == "open":
-        return f"{format_rate(load.rate_per_s).removesuffix('/s')} msg/s open, {load.arrivals}"
-    if load.model == "closed":
-        return f"closed loop, {load.in_flight} in flight"
-    return "idle"
-
-
 def _head(summary: Summary, width: int) -> list[Text]:
-    parts = [f"wsload {summary.wsload_version}", printable(summary.target)]
-    count = summary.connections.asked
-    parts += [f"{format_count(count)} connection{'s' if count > 1 else ''}", describe_load(summary)]
-    if summary.message_bytes is not None:
-        parts.append(f"{summary.message_bytes:,} B {summary.message_kind}")
+    debug = " (debug build: its figures mean nothing)" if summary.build_profile != "release" else ""
+    asked = summary.connections.asked
+    parts = [
+        f"wsload {summary.wsload_version}{debug}",
+        printable(summary.target),
+        f"{format_count(asked)} connection{'s' if asked != 1 else ''}",
+        _load(summary),
+    ]
     if summary.iterations_asked is not None:
         parts.append(f"{format_count(summary.iterations_asked)} messages")
     if summary.duration_asked_ns is not None:
         parts.append(format_duration(summary.duration_asked_ns))
+    parts.append(f"seed {summary.seed}")
+    lines = [Text(line, style="bold") for line in flow(parts, width, " · ", 2)]
+    return lines + [Text(line, style="dim") for line in flow(_terms(summary), width, " · ", 2)]
+
+
+def _load(summary: Summary) -> str:
+    load = summary.load
+    if load.model == "open":
+        return f"{format_rate(load.rate_per_s).removesuffix('/s')} msg/s open, {load.arrivals}"
+    if load.model == "closed":
+        return f"closed loop, {format_count(load.in_flight)} in flight"
+    return "idle"
+
+
+def _terms(summary: Summary) -> list[str]:
+    """What else was asked for, or holds by default."""
+    parts = []
+    if summary.message_bytes is not None:
+        parts.append(f"{format_count(summary.message_bytes)} bytes of {summary.message_kind}")
     if summary.warmup_ns:
-        parts.append(f"after {format_duration(summary.warmup_ns)} of warm-up")
+        parts.append(f"warm-up {format_duration(summary.warmup_ns)}")
     if summary.load.model == "open":
         parts.append(f"grain {format_duration(summary.grain_ns)}")
+    timeouts = f"connect time-out {format_duration(summary.connect_timeout_ns)}"
+    if summary.matching == "order" and summary.message_bytes is not None:
+        timeouts += f", reply {format_duration(summary.reply_timeout_ns)}"
+    parts.append(timeouts)
+    workers = summary.generator.workers
+    parts.append(f"{workers} worker{'s' if workers != 1 else ''}")
     parts += [f"{printable(key)}={printable(value)}" for key, value in summary.labels.items()]
-    parts.append(f"seed {summary.seed}")
-    return [Text(line, style="bold") for line in _flow(parts, width)]
-
-
-def _flow(parts: list[str], width: int) -> list[str]:
-    """Parts joined by dots, broken between parts."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + 3 + len(part) <= width:
-            lines[-1] += f" · {part}"
-        else:
-            lines.append(f"    {part}" if lines else part)
-    return lines
+    return [f"  {parts[0]}", *parts[1:]]
 
 
 def _state(summary: Summary) -> list[Text]:
     if summary.outcome == "completed":
         return []
+    reason = printable(summary.outcome_reason)
     said = {
-        "unfinished": "this run has no end yet: it goes on, or was killed; what was saved follows",
-        "interrupted": f"{summary.outcome_reason} after {format_duration(summary.duration_ns)}",
-        "failed": summary.outcome_reason,
+        "unfinished": "this run has not ended: it is still going on, or was killed; this is what its file holds",
+        "interrupted": f"{reason} after {format_duration(_rounded(summary.duration_ns))}",
+        "failed": reason,
     }
-    return [_line(summary.outcome, said[summary.outcome], style="bold yellow")]
+    return _lines(summary.outcome, [said[summary.outcome]], "bold yellow")
 
 
-def _connect(summary: Summary) -> Text:
+def _figures(summary: Summary, width: int) -> list[Text]:
+    rows = {
+        "connect": _connect(summary),
+        "messages": _messages(summary),
+        "warm-up": _warmup(summary),
+        "rate": _rate(summary),
+    }
+    present = {label: cells for label, cells in rows.items() if cells}
+    lines = []
+    for label, row in zip(present, grid(list(present.values()), width - MARGIN), strict=True):
+        short = label == "connect" and summary.connections.opened < summary.connections.asked
+        lines += _lines(label, row, "red" if short else "")
+    return lines
+
+
+def _connect(summary: Summary) -> list[str]:
     connections = summary.connections
     cells = [f"{format_count(connections.opened)} of {format_count(connections.asked)}"]
     if summary.connect:
         cells += [f"p50 {format_latency(summary.connect.p50)}", f"p99 {format_latency(summary.connect.p99)}"]
-    for count, one, word in (
-        (connections.attempts_failed, "attempt failed", "attempts failed"),
-        (connections.lost, "lost", "lost"),
-        (connections.matching_lost, "matching lost", "matching lost"),
-        (connections.reconnects, "reconnect", "reconnects"),
+    for count, words in (
+        (connections.attempts_failed, "failed"),
+        (connections.lost, "lost"),
+        (connections.matching_lost, "matching lost"),
+        (connections.reconnects, "reopened"),
     ):
         if count:
-            cells.append(f"{format_count(count)} {word if count > 1 else one}")
-    style = "" if connections.opened == connections.asked else "red"
-    return _line("connect", _cells(cells), style=style)
+            cells.append(f"{format_count(count)} {words}")
+    return cells
 
 
-def _messages(summary: Summary) -> list[Text]:
+def _messages(summary: Summary) -> list[str]:
     messages = summary.messages
-    lines = []
-    if summary.load.model != "idle":
-        cells = [f"{format_count(messages.due)} due", f"{format_count(messages.sent)} sent"]
+    cells = []
+    if summary.load.model == "open":
+        cells.append(f"{format_count(messages.due)} due")
+    if summary.load.model != "idle" and (messages.due or messages.sent):
+        cells.append(f"{format_count(messages.sent)} sent")
         if summary.matching == "order":
-            cells += [
-                f"{format_count(messages.answered)} answered",
-                f"{format_count(messages.unanswered)} unanswered",
-            ]
-        if messages.unsent:
-            cells.append(f"{format_count(messages.unsent)} unsent")
-        lines.append(_line("messages", _cells(cells)))
+            cells += [f"{format_count(messages.answered)} answered", f"{format_count(messages.unanswered)} unanswered"]
+    if messages.unsent:
+        cells.append(f"{format_count(messages.unsent)} unsent")
     if messages.pushes:
-        received = f"{format_count(messages.pushes)} received"
-        lines.append(_line("pushes", _cells([received, "messages that answer nothing"])))
-    if summary.warmup:
-        warmup = summary.warmup
-        cells = [
-            f"{format_count(warmup.sent)} sent",
-            f"{format_count(warmup.answered)} answered",
-            "kept apart",
-        ]
-        lines.append(_line("warm-up", _cells(cells)))
-    return lines
+        # Beside replies they need their name; where no reply is awaited, everything received is a push.
+        pushed = "pushed by the server" if messages.answered else "received"
+        cells.append(f"{format_count(messages.pushes)} {pushed}")
+    return cells
 
 
-def _rate(summary: Summary) -> list[Text]:
-    rate = summary.rate
-    if not summary.duration_ns or not (summary.messages.sent or summary.messages.received):
+def _warmup(summary: Summary) -> list[str]:
+    warmup = summary.warmup
+    if warmup is None or not warmup.sent:
         return []
-    if summary.load.model == "idle":
-        cells = [f"{format_rate(rate.received_per_s)} received"] if summary.messages.received else []
-    else:
-        cells = [
-            f"{format_rate(rate.reached_per_s)} reached",
-            f"{format_bytes(rate.bytes_out_per_s, True)} out",
-        ]
-        if rate.asked_per_s is not None:
-            cells.insert(0, f"{format_rate(rate.asked_per_s)} asked")
-    if summary.messages.received:
+    cells = [f"{format_count(warmup.sent)} sent"]
+    if summary.matching == "order":
+        cells.append(f"{format_count(warmup.answered)} answered")
+    return [*cells, "kept apart"]
+
+
+def _rate(summary: Summary) -> list[str]:
+    rate, messages = summary.rate, summary.messages
+    cells = []
+    if rate.asked_per_s is not None and messages.due:
+        cells.append(f"{format_rate(rate.asked_per_s)} asked")
+    if messages.sent and summary.duration_ns:
+        cells.append(f"{format_rate(_whole(rate.reached_per_s))} {'reached' if cells else 'sent'}")
+        cells.append(f"{format_bytes(rate.bytes_out_per_s, True)} out")
+    elif messages.received and summary.duration_ns:
+        cells.append(f"{format_rate(_whole(rate.received_per_s))} received")
+    if messages.received and summary.duration_ns:
         cells.append(f"{format_bytes(rate.bytes_in_per_s, True)} in")
-    return [_line("rate", _cells(cells))] if cells else []
+    return cells
 
 
-def _failures(summary: Summary) -> list[Text]:
+def _failures(summary: Summary, width: int) -> list[Text]:
+    """Kind, count, first seen, one example and the remedy, said once for failures that share it."""
     lines: list[Text] = []
-    for failure in summary.failures[:MAX_FAILURES]:
-        lines += _failure(failure)
-    hidden = len(summary.failures) - MAX_FAILURES
-    if hidden > 0:
-        lines.append(_line("", f"and {hidden} more kinds, in --format json"))
+    # Lost replies come of lost connections: causes first.
+    failures = sorted(summary.failures, key=lambda failure: failure.kind == "unanswered")
+    shown = failures[:MAX_FAILURES]
+    for advice, alike in groupby(shown, key=lambda failure: remedy(failure.kind, failure.detail)):
+        for failure in alike:
+            lines += _failure(failure, "" if lines else "failures", width)
+        if advice:
+            lines += _lines("", flow(advice.split(), width - MARGIN - 2, " ", 2), first="→ ")
+    hidden = failures[MAX_FAILURES:]
+    if hidden:
+        count = format_count(sum(failure.count for failure in hidden))
+        lines += _lines("", [f"and {count} more of {len(hidden)} other kinds: --format json has them all"])
     return lines
 
 
-def _failure(failure: FailureSummary) -> list[Text]:
-    title = TITLES.get(failure.kind, failure.kind)
-    detail = f" ({printable(failure.detail)})" if failure.detail else ""
-    first = f"first {_instant(failure.first_ns)}"
-    return [
-        _line("failure", f"{format_count(failure.count)} × {title}{detail}, {first}", style="red"),
-        _line("", f"  {printable(failure.example)}"),
-        _line("", f"  {REMEDIES.get(failure.kind, '')}", style="dim"),
-    ]
+def _failure(failure: FailureSummary, label: str, width: int) -> list[Text]:
+    what = f"{format_count(failure.count)} × {title(failure.kind, printable(failure.detail))}"
+    when = f"first at {failure.first_ns / 1e9:.1f} s" if failure.first_ns >= 0 else "first while connecting"
+    lines = _lines(label, [f"{what}, {when}"], "red")
+    example = shortened(printable(failure.example), MAX_EXAMPLE)
+    return lines + (_lines("", flow(example.split(), width - MARGIN - 2, " ", 0), indent=2) if example else [])
 
 
-def _instant(at_ns: int) -> str:
-    return f"at {at_ns / 1e9:.1f} s" if at_ns >= 0 else "while connecting"
-
-
-def _latencies(summary: Summary) -> list[Text]:
+def _latencies(summary: Summary, width: int) -> list[Text]:
     rows: list[tuple[str, Stats, str]] = []
-    origin = "from the intended send" if summary.load.model == "open" else "from when it could be sent"
-    for label, stats, note in (
-        ("response time", summary.response_time, origin),
-        ("service time", summary.service_time, "from the actual send"),
-        ("send lag", summary.send_lag, "intended to actual send: our own share"),
-    ):
-        if stats:
-            rows.append((label, stats, note))
+    if summary.response_time and summary.service_time:
+        scheduled = summary.load.model == "open"
+        intended = "from the intended send" if scheduled else "from when it was due"
+        rows.append(("response time", summary.response_time, intended))
+        rows.append(("service time", summary.service_time, "from the actual send"))
+    if summary.send_lag and summary.load.model == "open":
+        rows.append(("send lag", summary.send_lag, "behind the schedule"))
     if not rows:
         return []
     values = [stats.model_dump(by_alias=True) for _, stats, _ in rows]
     columns = [latency_column([row[name] for row in values]) for name in PERCENTILES]
-    widths = [max(9, *(len(cell) + 2 for cell in column)) for column in columns]
-    heading = "".join(name.rjust(width) for name, width in zip(PERCENTILES, widths, strict=True))
-    lines = [Text(f"  {'':{LABEL_WIDTH + 2}}{heading}", style="dim")]
+    label_width = LABEL_WIDTH + 2
+    room = (width - 2 - label_width - max(len(note) for _, _, note in rows) - 2) // len(PERCENTILES)
+    cell = max(min(room, 9), *(len(text) + 1 for column in columns for text in column))
+    lines = [Text(f"  {'':{label_width}}{''.join(name.rjust(cell) for name in PERCENTILES)}", style="dim")]
     for number, (label, _, note) in enumerate(rows):
-        cells = "".join(column[number].rjust(width) for column, width in zip(columns, widths, strict=True))
-        line = Text(f"  {label:{LABEL_WIDTH + 2}}{cells}")
-        lines.append(line.append(f"   {note}", style="dim"))
+        line = Text(f"  {label:{label_width}}{''.join(column[number].rjust(cell) for column in columns)}")
+        if len(line) + 2 + len(note) <= width:
+            line.append(f"  {note}", style="dim")
+        lines.append(line)
     return lines
 
 
-def _notes(summary: Summary) -> list[Text]:
-    return [_line("note", printable(note.text), style="yellow") for note in summary.notes]
+def _doubts(summary: Summary, width: int) -> list[Text]:
+    """What the engine had to say, and whatever makes figures worth less than they look."""
+    generator = summary.generator
+    said = [printable(note.text) for note in summary.notes]
+    for count, words in (
+        (generator.stamps_missing, "reads had no kernel time stamp: their arrival is when they were read"),
+        (generator.negative_latencies, "latencies came out negative and count as 0: the clock stepped, or it is a bug"),
+        (generator.clamped_latencies, "latencies were above an hour and count as one"),
+    ):
+        if count:
+            said.append(f"{format_count(count)} {words}")
+    lines: list[Text] = []
+    for text in said:
+        lines += _lines("note", flow(text.split(), width - MARGIN, " ", 0), "yellow")
+    return lines
 
 
-def _cells(cells: list[str]) -> str:
-    """Cells in columns of equal width."""
-    return "".join(f"{cell:<19}" if len(cell) < 19 else f"{cell}  " for cell in cells).rstrip()
+def _lines(label: str, texts: list[str], style: str = "", *, first: str = "", indent: int = 0) -> list[Text]:
+    """Lines with the label before the first of them."""
+    lines = []
+    for number, text in enumerate(texts):
+        head = f"  {'' if number else label:{LABEL_WIDTH}}{' ' * indent}{'' if number else first}"
+        lines.append(Text(head).append(text, style=style))
+    return lines
 
 
-def _line(label: str, text: str, style: str = "") -> Text:
-    return Text(f"  {label:{LABEL_WIDTH}}").append(text, style=style)
+def _rounded(ns: int) -> int:
+    """To a tenth of a second: more is noise in a time until Ctrl-C."""
+    return round(ns, -8)
+
+
+def _whole(per_second: float) -> float:
+    """Without decimals from 10/s up: they are noise."""
+    return round(per_second) if per_second >= 10 else per_second

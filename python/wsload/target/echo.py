@@ -92,12 +92,12 @@ class EchoListener(WSListener):
     def pause_writing(self) -> None:
         """A client that does not read its echoes is not read either: memory stays bounded."""
         if self._transport is not None:
-            self._transport.underlying_transport.pause_reading()  # type: ignore[attr-defined]
+            self._transport.underlying_transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.underlying_transport.resume_reading()  # type: ignore[attr-defined]
+            self._transport.underlying_transport.resume_reading()
 
     def _assemble(self, transport: WSTransport, frame: WSFrame) -> None:
         """Collects the frames of a fragmented message (section 5.4)."""
@@ -160,7 +160,13 @@ async def work(listening: socket.socket) -> Counts:
 
 async def _end_of_input() -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(0, lambda: os.read(0, 4096) or (loop.remove_reader(0), ended.set()))
+
+    def read() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            ended.set()
+
+    loop.add_reader(0, read)
     await ended.wait()
 
 

@@ -1,0 +1,239 @@
+"""The flags of `wsload run`: names, help, and the group under which the help lists each."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from wsload.cli.choices import Arrivals, Format, Match
+
+LOAD = "Load"
+MESSAGES = "Messages"
+CONNECTIONS = "Connections"
+HANDSHAKE = "Handshake"
+RESULT = "Run and result"
+
+
+def _default(text: str) -> str:
+    """A default that is decided later, written like those that are known."""
+    return f"  [default: {text}]"
+
+
+Url = Annotated[str, Argument(metavar="URL", help="Where to connect: ws://host:port/path", show_default=False)]
+
+Connections = Annotated[
+    str, Option("-c", "--connections", metavar="COUNT", help="Connections to hold open.", rich_help_panel=LOAD)
+]
+Duration = Annotated[
+    str | None,
+    Option(
+        "-d",
+        "--duration",
+        metavar="TIME",
+        help="How long to measure, such as 30s, 2m or 72h." + _default("10s, unless -n is given"),
+        rich_help_panel=LOAD,
+    ),
+]
+Iterations = Annotated[
+    str | None,
+    Option(
+        "-n",
+        "--iterations",
+        metavar="COUNT",
+        help="End after so many messages, all connections together, warm-up included.",
+        rich_help_panel=LOAD,
+    ),
+]
+Rate = Annotated[
+    str | None,
+    Option(
+        "--rate",
+        metavar="RATE",
+        help="Open loop: messages per second, all connections together, such as 20k/s." + _default("closed loop"),
+        rich_help_panel=LOAD,
+    ),
+]
+RatePerConn = Annotated[
+    str | None,
+    Option(
+        "--rate-per-conn",
+        metavar="RATE",
+        help="Open loop: messages per second on each connection.",
+        rich_help_panel=LOAD,
+    ),
+]
+ArrivalsFlag = Annotated[
+    Arrivals | None,
+    Option(
+        "--arrivals",
+        help="Open loop: equal gaps, or those of independent users." + _default("constant"),
+        rich_help_panel=LOAD,
+    ),
+]
+Grain = Annotated[
+    str,
+    Option("--grain", metavar="TIME", help="Open loop: messages are due on ticks so far apart.", rich_help_panel=LOAD),
+]
+InFlight = Annotated[
+    str | None,
+    Option(
+        "--in-flight",
+        metavar="COUNT",
+        help="Closed loop: messages awaiting their reply on each connection." + _default("1"),
+        rich_help_panel=LOAD,
+    ),
+]
+Idle = Annotated[bool, Option("--idle", help="Send nothing: hold connections and listen.", rich_help_panel=LOAD)]
+Warmup = Annotated[
+    str,
+    Option("--warmup", metavar="TIME", help="Load before the measured part, kept apart from it.", rich_help_panel=LOAD),
+]
+
+MessageText = Annotated[
+    str | None, Option("-m", "--message", metavar="TEXT", help="The message to send.", rich_help_panel=MESSAGES)
+]
+MessageFile = Annotated[
+    Path | None,
+    Option(
+        "-f", "--message-file", metavar="FILE", help="A file whose content is the message.", rich_help_panel=MESSAGES
+    ),
+]
+Size = Annotated[
+    str | None,
+    Option(
+        "--size",
+        metavar="SIZE",
+        help="Size of a made-up message, such as 64KiB." + _default("32 bytes"),
+        rich_help_panel=MESSAGES,
+    ),
+]
+Binary = Annotated[bool, Option("--binary", help="Send it as binary, not as text.", rich_help_panel=MESSAGES)]
+FirstMessage = Annotated[
+    str | None,
+    Option(
+        "--first-message",
+        metavar="TEXT",
+        help="Goes out once on each new connection; no reply is awaited, and it is not counted.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+MatchFlag = Annotated[
+    Match,
+    Option(
+        "--match",
+        help="Which reply answers which message: the n-th the n-th; or none is awaited.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+ReplyTimeout = Annotated[
+    str,
+    Option(
+        "--reply-timeout",
+        metavar="TIME",
+        help="When a reply is given up; its connection is opened anew.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+
+ConnectRate = Annotated[
+    str | None,
+    Option(
+        "--connect-rate",
+        metavar="RATE",
+        help="New connections per second." + _default("as fast as they open, 256 at a time"),
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+ConnectTimeout = Annotated[
+    str,
+    Option("--connect-timeout", metavar="TIME", help="For TCP and upgrade together.", rich_help_panel=CONNECTIONS),
+]
+Reconnect = Annotated[
+    str,
+    Option(
+        "--reconnect",
+        metavar="never|ATTEMPTS",
+        help="Open a lost connection again, giving up after so many failures in a row.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+SourceIp = Annotated[
+    list[str] | None,
+    Option(
+        "--source-ip",
+        metavar="ADDRESS",
+        help="Local address to connect from; several take turns. Repeatable.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+
+HeaderFlag = Annotated[
+    list[str] | None,
+    Option(
+        "-H",
+        "--header",
+        metavar="'NAME: VALUE'",
+        help="Header of the upgrade request. Repeatable.",
+        rich_help_panel=HANDSHAKE,
+    ),
+]
+Param = Annotated[
+    list[str] | None,
+    Option("--param", metavar="NAME=VALUE", help="Query parameter. Repeatable.", rich_help_panel=HANDSHAKE),
+]
+Cookie = Annotated[
+    list[str] | None, Option("--cookie", metavar="NAME=VALUE", help="Cookie. Repeatable.", rich_help_panel=HANDSHAKE)
+]
+Subprotocol = Annotated[
+    list[str] | None,
+    Option("--subprotocol", metavar="NAME", help="Offer it, best first. Repeatable.", rich_help_panel=HANDSHAKE),
+]
+Origin = Annotated[
+    str | None, Option("--origin", metavar="ORIGIN", help="Origin, as a browser sends it.", rich_help_panel=HANDSHAKE)
+]
+
+Workers = Annotated[
+    str | None,
+    Option(
+        "--workers",
+        metavar="COUNT",
+        help="Processes that make the load." + _default("one per core, never more than connections"),
+        rich_help_panel=RESULT,
+    ),
+]
+Label = Annotated[
+    list[str] | None,
+    Option(
+        "--label",
+        metavar="KEY=VALUE",
+        help="Kept with the result; the label `name` names the file. Repeatable.",
+        rich_help_panel=RESULT,
+    ),
+]
+Seed = Annotated[
+    str | None,
+    Option(
+        "--seed",
+        metavar="HEX",
+        help="Repeats the schedule and the made-up message of the run that printed it." + _default("random"),
+        rich_help_panel=RESULT,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Run file to write; it must not exist yet." + _default("PATH-DATE-TIME.wsload"),
+        rich_help_panel=RESULT,
+    ),
+]
+FormatFlag = Annotated[
+    Format,
+    Option("--format", help="Result as text, or as one JSON document on standard output.", rich_help_panel=RESULT),
+]
+Quiet = Annotated[
+    bool,
+    Option("--quiet", help="No progress while it runs; the result is printed all the same.", rich_help_panel=RESULT),
+]

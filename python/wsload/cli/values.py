@@ -1,0 +1,90 @@
+"""From what a person writes on the command line to what a scenario holds; errors name the flag."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from wsload.errors import UsageError
+from wsload.units import UnitError
+
+T = TypeVar("T")
+MAX_ATTEMPTS = 1_000_000
+MAX_WORKERS = 1024
+
+
+def quantity(flag: str, parse: Callable[[str], T], text: str) -> T:
+    """A quantity of `wsload.units`."""
+    try:
+        return parse(text)
+    except UnitError as error:
+        raise UsageError(f"{flag}: {error.what}", error.remedy) from None
+
+
+def maybe(flag: str, parse: Callable[[str], T], text: str | None) -> T | None:
+    """A quantity of `wsload.units`, if there is one."""
+    return None if text is None else quantity(flag, parse, text)
+
+
+def headers(texts: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Header lines: `Name: value`. What stands in one may be a secret: an error shows no more than its name."""
+    return tuple(_split("-H/--header", text, ":", "Write -H 'Name: value'.") for text in texts or ())
+
+
+def pairs(flag: str, texts: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Pairs: `NAME=VALUE`."""
+    return tuple(_split(flag, text, "=", f"Write {flag} NAME=VALUE.") for text in texts or ())
+
+
+def labels(texts: Sequence[str] | None) -> dict[str, str]:
+    """Labels: `KEY=VALUE`, each key once."""
+    found: dict[str, str] = {}
+    for key, value in pairs("--label", texts):
+        if key in found:
+            raise UsageError(f"--label: {key} is given twice", "A run has one value for each label.")
+        found[key] = value
+    return found
+
+
+def attempts(text: str) -> int:
+    """`never`, which is 0, or a number of attempts."""
+    if text == "never":
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_ATTEMPTS:
+        remedy = f"Write --reconnect 5 for five attempts (at most {MAX_ATTEMPTS:,})."
+        raise UsageError(f"--reconnect: {text!r} is neither 'never' nor a number of attempts", remedy)
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A seed in the form in which results print it."""
+    try:
+        value = int(text, 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 64:
+        raise UsageError(f"--seed: {text!r} is no hexadecimal number of 1 to 16 digits", "Try --seed 7f3a.")
+    return value
+
+
+def workers(text: str) -> int:
+    """A number of worker processes."""
+    return _whole("--workers", text, range(1, MAX_WORKERS + 1), "a number of processes")
+
+
+def port(text: str) -> int:
+    """A port to listen on; 0 for any that is free."""
+    return _whole("--port", text, range(1 << 16), "a port")
+
+
+def _whole(flag: str, text: str, allowed: range, what: str) -> int:
+    if not text.isdecimal() or int(text) not in allowed:
+        raise UsageError(f"{flag}: {text!r} is not {what}", f"It takes {allowed[0]} to {allowed[-1]}.")
+    return int(text)
+
+
+def _split(flag: str, text: str, separator: str, remedy: str) -> tuple[str, str]:
+    name, found, value = text.partition(separator)
+    name = name.strip()
+    if not found or not name:
+        shown = name.split()[0] if name else ""
+        raise UsageError(f"{flag}: {shown!r} has no {'name' if found else repr(separator)}", remedy)
+    return name, value.strip() if separator == ":" else value
