@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -122,7 +123,7 @@ class Fleet:
                 ]
             await self._reach("idle", START_TIMEOUT_S)
             self._require_workers()
-            self._tell(do="connect", at_ns=time.monotonic_ns() + CONNECT_MARGIN_NS)
+            await self._connect()
             await self._reach("ready")
             self._begin()
             await self._reach("done")
@@ -168,6 +169,22 @@ class Fleet:
         plan = json.loads(self._plan.to_json())
         worker.send(do="plan", plan=plan, worker=number, workers=self._count)
         return worker
+
+    async def _connect(self) -> None:
+        """Resolves the target, once for all workers, and lets them begin at one instant.
+
+        Not in the workers: resolving starts threads that stay, and cost every later system call.
+        """
+        host, port = self._plan.target.host, self._plan.target.port
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            reason = f"{host}: {error.strerror or error}"
+            self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=reason)
+            return
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS
+        self._tell(do="connect", at_ns=at_ns, addresses=[[address, port] for address in addresses])
 
     async def _read(self, worker: WorkerProcess) -> None:
         """Takes in a worker's records until its pipe ends."""

@@ -10,12 +10,10 @@ import ctypes
 import gc
 import json
 import os
-import queue
 import signal
-import socket
 import sys
 import threading
-import time
+from collections import deque
 
 import uvloop
 
@@ -28,32 +26,47 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Outbox:
-    """Encodes and writes records on a thread of its own, in order."""
+    """Encodes and writes records beside the loop, in order.
+
+    The thread lives only while there is something to write: a second thread makes every system call of the first one
+    dearer, because the kernel then counts references to the table of descriptors.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._items: queue.SimpleQueue[Snapshot | bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="outbox")
-        self._thread.start()
+        self._items: deque[Snapshot | bytes] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def put(self, item: Snapshot | bytes) -> None:
         """Queues an interval, or a record that is ready."""
-        self._items.put(item)
+        with self._lock:
+            self._items.append(item)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="outbox")
+                self._thread.start()
 
     def close(self) -> None:
-        """Writes what is queued and ends the thread."""
-        self._items.put(None)
-        self._thread.join()
+        """Waits until everything is written."""
+        if thread := self._thread:
+            thread.join()
 
     def _run(self) -> None:
-        try:
-            while (item := self._items.get()) is not None:
-                record = pack(RecordType.INTERVAL, item.encode()) if isinstance(item, Snapshot) else item
+        while (item := self._next()) is not None:
+            record = pack(RecordType.INTERVAL, item.encode()) if isinstance(item, Snapshot) else item
+            try:
                 while record:
                     record = record[os.write(self._descriptor, record) :]
-        except OSError:
-            # Nobody reads any more: the parent is gone.
-            os._exit(1)
+            except OSError:
+                # Nobody reads any more: the parent is gone.
+                os._exit(1)
+
+    def _next(self) -> Snapshot | bytes | None:
+        with self._lock:
+            if self._items:
+                return self._items.popleft()
+            self._thread = None
+            return None
 
 
 class Worker:
@@ -62,8 +75,6 @@ class Worker:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._shard: Shard | None = None
-        self._target = ("", 0)
-        self._resolving: asyncio.Task[None] | None = None
         self.done = asyncio.Event()
 
     async def obey(self, commands: asyncio.StreamReader) -> None:
@@ -75,15 +86,16 @@ class Worker:
         match command:
             case {"do": "plan", "plan": dict(plan), "worker": int(worker), "workers": int(workers)}:
                 self._shard = Shard(json.dumps(plan), worker, workers)
-                self._target = (str(plan["target"]["host"]), int(plan["target"]["port"]))
                 asyncio.get_running_loop().add_reader(self._shard.fileno(), self._poll)
                 # From here on every pause of the loop is a pause of the load.
                 gc.collect()
                 gc.freeze()
                 gc.disable()
                 self._tell_state()
-            case {"do": "connect", "at_ns": int(at_ns)} if self._shard:
-                self._resolving = asyncio.create_task(self._connect(self._shard, at_ns))
+            case {"do": "connect", "at_ns": int(at_ns), "addresses": list(addresses)} if self._shard:
+                self._shard.connect([(str(ip), int(port)) for ip, port in addresses], at_ns)
+            case {"do": "fail_dns", "at_ns": int(at_ns), "reason": str(reason)} if self._shard:
+                self._shard.fail_dns(reason, at_ns)
             case {"do": "go", "at_ns": int(at_ns)} if self._shard:
                 self._shard.go(at_ns)
             case {"do": "stop"} if self._shard:
@@ -94,18 +106,6 @@ class Worker:
                 self._collect()
             case _:
                 raise ValueError(f"unknown command: {command}")
-
-    async def _connect(self, shard: Shard, at_ns: int) -> None:
-        host, port = self._target
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            shard.fail_dns(f"{host}: {error.strerror or error}", time.monotonic_ns())
-            return
-        addresses = list(dict.fromkeys((str(info[4][0]), port) for info in found))
-        if shard.state() == "idle":
-            shard.connect(addresses, max(at_ns, time.monotonic_ns()))
 
     def _poll(self) -> None:
         # The hottest line of the Python side: once per wake-up, never per message.

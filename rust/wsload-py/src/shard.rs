@@ -60,6 +60,10 @@ impl Shard {
         }
         py.detach(|| {
             let mut shard = self.lock();
+            // Stopped before it began: there is nothing to connect for.
+            if shard.phase() == Phase::Done {
+                return Ok(());
+            }
             require_idle(&shard)?;
             shard.connect(&addresses, at_ns);
             Ok(())
@@ -69,6 +73,9 @@ impl Shard {
     fn fail_dns(&self, py: Python<'_>, reason: &str, at_ns: u64) -> PyResult<()> {
         py.detach(|| {
             let mut shard = self.lock();
+            if shard.phase() == Phase::Done {
+                return Ok(());
+            }
             require_idle(&shard)?;
             shard.fail_dns(reason, at_ns);
             Ok(())

@@ -88,12 +88,18 @@ impl Epoll {
     /// Fetches what is ready, without waiting.
     #[inline]
     pub fn poll<'e>(&self, events: &'e mut [Ready]) -> &'e [Ready] {
+        self.wait(events, 0)
+    }
+
+    /// Fetches what is ready, waiting for it up to `timeout_ms`; -1 waits without end.
+    #[inline]
+    pub fn wait<'e>(&self, events: &'e mut [Ready], timeout_ms: i32) -> &'e [Ready] {
         // SAFETY: `Ready` is a transparent epoll_event and the length given is the slice's.
         let count = unsafe {
             let room = events.len() as libc::c_int;
-            libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room, 0)
+            libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr().cast(), room, timeout_ms)
         };
-        // The only error a non-blocking call on our own set can give is EINTR: nothing fetched, nothing lost.
+        // The only error a call on our own set can give is EINTR: nothing fetched, nothing lost.
         &events[..count.max(0) as usize]
     }
 
