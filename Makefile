@@ -87,3 +87,8 @@ clean: ## Remove what was built
 	rm -rf $(VENV) target tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find python tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	rm -f python/wsload/*.so
+
+.PHONY: docs
+docs: setup ## Write docs/cli.md and docs/schema/ from the code
+	$(BIN)/python scripts/write_schema.py
+	$(BIN)/python scripts/write_cli.py

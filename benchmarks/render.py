@@ -42,7 +42,7 @@ def render(raw: dict[str, Any]) -> str:
 
 def ratio(rounds: list[dict[str, Any]]) -> float:
     """Median over rounds of wsload's CPU per round trip over the floor's of the same round."""
-    return statistics.median(one["wsload"]["cpu_ns"] / one["floor"]["cpu_ns"] for one in rounds)
+    return statistics.median(float(one["wsload"]["cpu_ns"]) / float(one["floor"]["cpu_ns"]) for one in rounds)
 
 
 def _row(name: str, rounds: list[dict[str, Any]]) -> str:

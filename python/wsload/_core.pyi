@@ -3,6 +3,19 @@
 from collections.abc import Sequence
 from typing import Final, final
 
+__all__ = [
+    "COUNTERS",
+    "FAILURE_KINDS",
+    "GAUGES",
+    "METRICS",
+    "PLAN_SCHEMA_VERSION",
+    "Histogram",
+    "Interval",
+    "Shard",
+    "Snapshot",
+    "build_info",
+]
+
 COUNTERS: Final[tuple[str, ...]]
 """Names of the counters of an interval; merging adds."""
 GAUGES: Final[tuple[str, ...]]
