@@ -1,13 +1,11 @@
 """What is written is what is there."""
 
 import re
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+import write_cli
 
-import write_cli  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 
 def text(name: str) -> str:
