@@ -97,7 +97,9 @@ def format_rate(per_second: float) -> str:
     """`20,000/s`, or `0.25/s` where whole numbers say too little."""
     if per_second >= 100 or per_second == int(per_second):
         return f"{round(per_second):,}/s"
-    return f"{_significant(per_second)}/s"
+    # Two decimals would leave nothing of a rate that was written per hour.
+    scale, unit = (1, "s") if per_second >= 0.01 else (3600, "h")
+    return f"{_trimmed(float(_significant(per_second * scale)))}/{unit}"
 
 
 def format_bytes(size: float, per_second: bool = False) -> str:

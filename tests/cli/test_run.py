@@ -13,9 +13,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.serving import serving
 from websockets.sync.server import ServerConnection, serve
 
+from serving import serving
 from wsload.results import Summary
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "summary.schema.json"

@@ -65,7 +65,7 @@ BAD_INPUT = [
      "Add --rate or --rate-per-conn, or drop --match none."),
     (f"run {URL} --idle --rate 5", "idle", "--rate: --idle sends nothing", "Drop one of the two."),
     (f"run {URL} --rate 1/h -d 10s", "rate without room",
-     "--rate: at 0.000277778/s only one message is due in 10 s", "Raise the rate or the duration."),
+     "--rate: at 1/h only one message is due in 10 s", "Raise the rate or the duration."),
     # The handshake.
     (f"run {URL} -H NoColon", "header", "-H/--header: 'NoColon' has no ':'", "Write -H 'Name: value'."),
     (f"run {URL} -H Origin:x", "forbidden", "-H/--header: Origin cannot be set", "Use --origin."),

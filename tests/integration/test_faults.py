@@ -35,13 +35,13 @@ def test_nothing_listens(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 8, "a run of 10 s that cannot begin ends at once"
     assert "connect     0 of 30" in done.stdout
     assert "30 × connection refused" in done.stdout
-    assert "Is the server running" in done.stdout
+    assert "start the server, or check host and port" in done.stdout
 
 
 def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
     done = run("run", "ws://does-not-exist.invalid/", cwd=tmp_path)
     assert done.returncode == 1
-    assert "1 × name not resolved" in done.stdout
+    assert "1 × host name not found" in done.stdout
 
 
 def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
@@ -73,7 +73,8 @@ def test_no_reply_ever_comes(tmp_path: Path) -> None:
         done = run("run", url, "-c", "2", "-d", "500ms", "--reply-timeout", "200ms", cwd=tmp_path)
         server.shutdown()
     assert done.returncode == 1
-    assert "unanswered messages (reply time-out)" in done.stdout
+    assert "× no reply" in done.stdout
+    assert "→ Look at the server's log, or raise --reply-timeout" in done.stdout
     assert "matching lost" in done.stdout
 
 
@@ -84,7 +85,8 @@ def test_ctrl_c_drains_and_saves(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT_S)
         echoed = server.finish()
-    assert (process.returncode, err) == (130, "")
+    assert process.returncode == 130
+    assert err.startswith("stopping: draining")
     assert "interrupted stopped by SIGINT after" in " ".join(out.split())
     summary = read_summary(tmp_path / "a.wsload")
     assert (summary.outcome, summary.outcome_reason) == ("interrupted", "stopped by SIGINT")
@@ -134,7 +136,7 @@ def test_kill_9_leaves_no_worker_and_a_file_that_says_unfinished(tmp_path: Path)
             os.sched_yield()
     report = run("report", str(path), cwd=tmp_path)
     assert report.returncode == 0
-    assert "unfinished  this run has no end yet" in report.stdout
+    assert "unfinished" in report.stdout
     assert read_summary(path).messages.answered > 0
 
 

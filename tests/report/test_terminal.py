@@ -5,8 +5,8 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from tests.report.summaries import failure, summary
 
+from report.summaries import failure, summary
 from wsload.report.terminal import PIPED_WIDTH, print_summary, render
 from wsload.results import Summary
 

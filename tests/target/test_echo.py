@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import aiohttp
 import pytest
-from tests.serving import Server, serving
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
+
+from serving import Server, serving
 
 MIB = 1 << 20
 HANDSHAKE = (

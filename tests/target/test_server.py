@@ -9,10 +9,10 @@ import sys
 from contextlib import ExitStack
 
 import pytest
-from tests.serving import END_TIMEOUT_S, serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from serving import END_TIMEOUT_S, serving
 from wsload.errors import ExitCode, ServeError
 from wsload.target.server import listen
 

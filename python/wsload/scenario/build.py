@@ -5,7 +5,7 @@ import string
 from pathlib import Path
 
 from wsload.errors import UsageError
-from wsload.scenario.model import DEFAULT_SIZE_BYTES, Scenario
+from wsload.scenario.model import DEFAULT_SIZE_BYTES, MAX_MESSAGE_BYTES, Scenario
 from wsload.scenario.plan import (
     ClosedLoad,
     IdleLoad,
@@ -19,7 +19,6 @@ from wsload.scenario.url import Address, parse_address
 
 INTERVAL_NS = 10**9
 MESSAGE_NAME = "message"
-MAX_MESSAGE_BYTES = 64 << 20
 
 
 def build_plan(scenario: Scenario) -> Plan:

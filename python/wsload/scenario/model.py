@@ -13,25 +13,28 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.url import parse_address
+from wsload.units import format_duration, format_rate
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 FORBIDDEN_HEADERS = {
-    "connection": "wsload sends it as RFC 6455 demands",
-    "upgrade": "wsload sends it as RFC 6455 demands",
-    "sec-websocket-key": "each connection needs its own",
-    "sec-websocket-version": "there is only version 13",
-    "sec-websocket-accept": "the server sends it",
-    "sec-websocket-extensions": "wsload offers no extension",
-    "sec-websocket-protocol": "use --subprotocol",
-    "origin": "use --origin",
-    "cookie": "use --cookie",
-    "content-length": "an upgrade request has no body",
-    "transfer-encoding": "an upgrade request has no body",
+    "connection": "Leave it out: wsload sends it, as RFC 6455 demands.",
+    "upgrade": "Leave it out: wsload sends it, as RFC 6455 demands.",
+    "sec-websocket-key": "Leave it out: each connection needs its own.",
+    "sec-websocket-version": "Leave it out: there is only version 13.",
+    "sec-websocket-accept": "Leave it out: the server sends it.",
+    "sec-websocket-extensions": "Leave it out: wsload offers no extension.",
+    "sec-websocket-protocol": "Use --subprotocol.",
+    "origin": "Use --origin.",
+    "cookie": "Use --cookie.",
+    "content-length": "Leave it out: an upgrade request has no body.",
+    "transfer-encoding": "Leave it out: an upgrade request has no body.",
 }
 SECOND = 10**9
 DEFAULT_DURATION_NS = 10 * SECOND
 DEFAULT_SIZE_BYTES = 32
 MAX_CONNECTIONS = 10_000_000
+MAX_MESSAGE_BYTES = 64 << 20
+"""Of what is sent and what is taken, so that what a message file holds may come back."""
 
 
 class _Part(BaseModel):
@@ -80,7 +83,7 @@ class Scenario(_Part):
     reply_timeout_ns: int = 10 * SECOND
     reconnect_attempts: int = 0
     source_ips: tuple[str, ...] = ()
-    max_message_bytes: int = 16 << 20
+    max_message_bytes: int = MAX_MESSAGE_BYTES
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
 
     @model_validator(mode="after")
@@ -127,7 +130,7 @@ class Scenario(_Part):
         ):
             _require(
                 rate is None or 1e-6 <= rate <= 1e9,
-                f"{flag}: {rate:g}/s" if rate is not None else "",
+                f"{flag}: {format_rate(rate)}" if rate is not None else "",
                 "A rate is above 0 and at most 1,000,000,000/s.",
             )
         for flag, timeout_ns in (
@@ -173,8 +176,8 @@ class Scenario(_Part):
             # Message 0 is due at once; a rate that small would test nothing but that one message.
             _require(
                 load.iterations is not None,
-                f"{rates[0]}: at {self.total_rate_per_s:g}/s only one message is due"
-                f" in {(load.warmup_ns + duration_ns) / SECOND:g} s",
+                f"{rates[0]}: at {format_rate(self.total_rate_per_s)} only one message is due"
+                f" in {format_duration(load.warmup_ns + duration_ns)}",
                 "Raise the rate or the duration.",
             )
 
@@ -202,7 +205,7 @@ class Scenario(_Part):
             )
             _require(not message.binary, "--binary: --idle sends nothing", "Drop one of the two.")
         size = message.size_bytes
-        _require(size is None or 0 <= size <= 64 << 20, f"--size: {size} bytes", "It takes 0 bytes to 64 MiB.")
+        _require(size is None or 0 <= size <= MAX_MESSAGE_BYTES, f"--size: {size} bytes", "It takes 0 bytes to 64 MiB.")
 
     def _check_handshake(self) -> None:
         for name, value in self.headers:
@@ -211,7 +214,7 @@ class Scenario(_Part):
             _require(
                 name.lower() not in FORBIDDEN_HEADERS,
                 f"{flag} cannot be set",
-                f"{FORBIDDEN_HEADERS.get(name.lower(), '')}.".capitalize(),
+                FORBIDDEN_HEADERS.get(name.lower(), ""),
             )
             _check_value(flag, value)
         for name, value in self.cookies:

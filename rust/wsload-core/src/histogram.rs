@@ -146,7 +146,8 @@ impl MergedHistogram {
 
     /// The value at a quantile of 0 to 1, as its step prints it; 0 when empty.
     pub fn value_at_quantile(&self, quantile: f64) -> u64 {
-        self.0.value_at_quantile(quantile)
+        // 99.9 / 100 is a hair above 0.999 and would be the rank after; the Java original steps down as well.
+        self.0.value_at_quantile(quantile.next_down().max(0.0))
     }
 
     /// Each step that has values, lowest first: the greatest value of the step and how many.
