@@ -32,6 +32,7 @@ def main() -> None:
         if options.only:
             return
         path = HERE / "results" / f"{raw['date'].replace(':', '').replace(' ', '-')}.json"
+        path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     newest = max((HERE / "results").glob("*.json"))
     (HERE / "RESULTS.md").write_text(render(json.loads(newest.read_text(encoding="utf-8"))), encoding="utf-8")

@@ -3,40 +3,49 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from wsload.engine.channel import HEAD, ChannelError, RecordType, pack, read_record
+from wsload.engine.channel import MAX_RECORD_BYTES, ChannelError, RecordType, pack, read_record
 
 
-def read_all(stream: bytes, size: int) -> list[tuple[RecordType, bytes]]:
-    async def read() -> list[tuple[RecordType, bytes]]:
-        reader = asyncio.StreamReader()
-        for start in range(0, len(stream), size):
-            reader.feed_data(stream[start : start + size])
-        reader.feed_eof()
-        records = []
+async def read_all(*pieces: bytes) -> list[tuple[RecordType, bytes]]:
+    reader = asyncio.StreamReader()
+    found = []
+
+    async def read() -> None:
         while (record := await read_record(reader)) is not None:
-            records.append(record)
-        return records
+            found.append(record)
 
-    return asyncio.run(read())
-
-
-@given(st.lists(st.tuples(st.sampled_from(RecordType), st.binary(max_size=100)), max_size=5), st.integers(1, 20))
-def test_records_survive_however_the_pipe_cuts_them(records: list[tuple[RecordType, bytes]], size: int) -> None:
-    stream = b"".join(pack(*record) for record in records)
-    assert read_all(stream, size) == records
-
-
-def test_a_pipe_that_ends_inside_a_record_is_just_over() -> None:
-    record = pack(RecordType.STATE, b"ready")
-    for length in range(1, len(record)):
-        assert read_all(record + record[:length], 3) == [(RecordType.STATE, b"ready")]
+    reading = asyncio.create_task(read())
+    for piece in pieces:
+        reader.feed_data(piece)
+        await asyncio.sleep(0)
+    reader.feed_eof()
+    await reading
+    return found
 
 
-def test_garbage_is_no_record_and_no_length_is_believed() -> None:
-    with pytest.raises(ChannelError, match="unknown type"):
-        read_all(b"hello world", 4)
-    with pytest.raises(ChannelError, match="a record of 4294967295 bytes"):
-        read_all(HEAD.pack(b"I", 0xFFFF_FFFF), 5)
+def test_a_record_is_type_length_payload() -> None:
+    assert pack(RecordType.STATE, b"done") == b"S\x04\x00\x00\x00done"
+
+
+@pytest.mark.parametrize("cut", range(1, 14))
+def test_records_survive_any_cut(cut: int) -> None:
+    stream = pack(RecordType.STATE, b"idle") + pack(RecordType.INTERVAL, b"")
+    found = asyncio.run(read_all(stream[:cut], stream[cut:]))
+    assert found == [(RecordType.STATE, b"idle"), (RecordType.INTERVAL, b"")]
+
+
+@pytest.mark.parametrize("length", [1, 5, 8])
+def test_a_stream_that_ends_inside_a_record_ends_before_it(length: int) -> None:
+    torn = pack(RecordType.ERROR, b"text")[:length]
+    assert asyncio.run(read_all(pack(RecordType.STATE, b"idle"), torn)) == [(RecordType.STATE, b"idle")]
+
+
+def test_an_unknown_type_is_an_error() -> None:
+    with pytest.raises(ChannelError, match="unknown type b'H'"):
+        asyncio.run(read_all(b"Hello!"))
+
+
+def test_a_claimed_length_is_not_believed() -> None:
+    with pytest.raises(ChannelError, match=f"{MAX_RECORD_BYTES + 1} bytes"):
+        asyncio.run(read_all(b"I" + (MAX_RECORD_BYTES + 1).to_bytes(4, "little")))

@@ -1,35 +1,35 @@
 """The fleet: starts workers, keeps them in step, merges what they measured, survives the loss of any of them."""
 
 import asyncio
-import json
-import os
-import signal
+import math
 import socket
-import sys
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from wsload import _core
-from wsload.engine.channel import ChannelError, RecordType, read_record
+from wsload.engine.channel import ChannelError, RecordType
+from wsload.engine.merger import Merger
+from wsload.engine.process import STATES, WorkerProcess
 from wsload.errors import EngineError
 from wsload.results import Interval, Note
 from wsload.scenario import Plan
 
 START_TIMEOUT_S = 30.0
+"""Until every worker is set up."""
+RESOLVE_TIMEOUT_S = 20.0
 CONNECT_MARGIN_NS = 20_000_000
 EPOCH_MARGIN_NS = 50_000_000
 CLOSE_TIMEOUT_S = 2.0
 """How long the engine waits for servers to end a closing handshake."""
 GRACE_S = 5.0
 """How much longer than it should take a worker may need to end."""
-STDERR_TAIL_BYTES = 2048
-_STATES = ("starting", "idle", "connecting", "ready", "running", "draining", "closing", "done")
+SILENCE_S = 15.0
+"""A worker hands up an interval every second; one of which nothing is heard for this long is killed."""
+TICK_S = 0.5
 
 
 class Sink(Protocol):
-    """Who is told what happens, in order, on the fleet's loop."""
+    """Who is told what happens, in order, on the fleet's loop. An exception of its ends the run."""
 
     def on_state(self, state: str) -> None:
         """The whole fleet has come to a state: connecting, running, draining, closing."""
@@ -47,50 +47,6 @@ class Sink(Protocol):
         """Something a person should know."""
 
 
-@dataclass
-class WorkerProcess:
-    """A worker as the parent sees it."""
-
-    number: int
-    process: asyncio.subprocess.Process
-    state: str = "starting"
-    error: str = ""
-    completed: int = -1
-    """Number of the last interval of which it has handed up everything."""
-    open_connections: int = 0
-    ended: bool = False
-    stderr_tail: deque[bytes] = field(default_factory=lambda: deque(maxlen=8))
-
-    def send(self, **command: object) -> None:
-        """Sends a command; a dead worker's pipe swallows it."""
-        if self.process.stdin is not None and not self.ended:
-            self.process.stdin.write(json.dumps(command).encode() + b"\n")
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it ended as it should."""
-        return self.state == "done"
-
-
-class Merger:
-    """Collects the workers' blocks and gives out intervals that are complete, in order."""
-
-    def __init__(self) -> None:
-        self._blocks: dict[tuple[int, bool], list[bytes]] = {}
-
-    def add(self, block: bytes) -> _core.Interval:
-        """Takes a block; gives back what it says by itself."""
-        alone = _core.Interval.merge([block])
-        self._blocks.setdefault((alone.index, not alone.warmup), []).append(block)
-        return alone
-
-    def complete(self, workers: list[WorkerProcess]) -> list[_core.Interval]:
-        """Intervals to which no worker can add any more: each has handed up its part or has ended."""
-        last = min((worker.completed for worker in workers if not worker.ended), default=None)
-        ready = sorted(key for key in self._blocks if last is None or key[0] <= last)
-        return [_core.Interval.merge(self._blocks.pop(key)) for key in ready]
-
-
 class Fleet:
     """One run on this machine's cores."""
 
@@ -101,10 +57,18 @@ class Fleet:
         self._workers: list[WorkerProcess] = []
         self._merger = Merger()
         self._epoch_ns: int | None = None
-        self._state = "starting"
+        self._state = STATES[0]
         self._changed = asyncio.Event()
-        self._kill_at: float | None = None
-        self.stopping = False
+        self._stop_asked = asyncio.Event()
+        self._patience_s = math.inf
+        """How much longer workers may take, for what they are doing now."""
+        self._reporting = False
+        """Whether workers owe an interval every second."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run was told to end early."""
+        return self._stop_asked.is_set()
 
     async def run(self) -> None:
         """Runs the plan to its end.
@@ -112,38 +76,29 @@ class Fleet:
         Raises:
             EngineError: no worker could be started.
         """
-        readers: list[asyncio.Task[None]] = []
         try:
-            for number in range(self._count):
-                worker = await self._start(number)
-                self._workers.append(worker)
-                readers += [
-                    asyncio.create_task(self._read(worker)),
-                    asyncio.create_task(_drain_stderr(worker)),
-                ]
-            await self._reach("idle", START_TIMEOUT_S)
-            self._require_workers()
-            await self._connect()
-            await self._reach("ready")
-            self._begin()
-            await self._reach("done")
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(self._watch())
+                await self._play(tasks)
+                watch.cancel()
+        except BaseExceptionGroup as errors:
+            # Whatever failed first is the reason; the rest was cancelled for it.
+            raise errors.exceptions[0] from None
         finally:
             for worker in self._workers:
-                _kill(worker)
-            await asyncio.gather(*readers)
+                worker.kill()
             for worker in self._workers:
-                await worker.process.wait()
-            self._hand_on()
+                await worker.gone()
 
     def stop(self) -> None:
         """Stops sending; replies are awaited, connections closed."""
-        self.stopping = True
+        self._stop_asked.set()
         self._tell(do="stop")
         self._end_within(self._plan.reply_timeout_ns / 1e9 + CLOSE_TIMEOUT_S + GRACE_S)
 
     def abort(self) -> None:
         """Ends at once, with what was measured so far."""
-        self.stopping = True
+        self._stop_asked.set()
         self._tell(do="abort")
         self._end_within(GRACE_S)
 
@@ -152,23 +107,26 @@ class Fleet:
         """Whether no worker came to its end."""
         return not any(worker.is_done for worker in self._workers)
 
-    async def _start(self, number: int) -> WorkerProcess:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "wsload.engine.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EngineError(f"a worker process cannot be started: {error.strerror}") from None
-        worker = WorkerProcess(number, process)
-        plan = json.loads(self._plan.to_json())
-        worker.send(do="plan", plan=plan, worker=number, workers=self._count)
-        return worker
+    async def _play(self, tasks: asyncio.TaskGroup) -> None:
+        """Takes all workers through the run in step."""
+        self._end_within(START_TIMEOUT_S)
+        for number in range(self._count):
+            worker = await WorkerProcess.start(number, self._count, self._plan)
+            self._workers.append(worker)
+            tasks.create_task(self._read(worker))
+            if self.stopping:
+                # The signal came before this one could be told.
+                worker.send(do="abort")
+                break
+        await self._reach("idle")
+        if not self.stopping:
+            self._require_workers()
+            self._patience_s = math.inf
+            await self._connect()
+            self._reporting = True
+        await self._reach("ready")
+        self._begin()
+        await self._reach("done")
 
     async def _connect(self) -> None:
         """Resolves the target, once for all workers, and lets them begin at one instant.
@@ -176,43 +134,58 @@ class Fleet:
         Not in the workers: resolving starts threads that stay, and cost every later system call.
         """
         host, port = self._plan.target.host, self._plan.target.port
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            reason = f"{host}: {error.strerror or error}"
-            self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=reason)
+        asked = asyncio.create_task(_resolve(host, port))
+        stopped = asyncio.create_task(self._stop_asked.wait())
+        await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not asked.done():
+            asked.cancel()
             return
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-        at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS
-        self._tell(do="connect", at_ns=at_ns, addresses=[[address, port] for address in addresses])
+        try:
+            addresses = asked.result()
+        except TimeoutError:
+            reason = f"no answer within {RESOLVE_TIMEOUT_S:g} s"
+        except UnicodeError:
+            # So says Python of labels that are empty or longer than 63 letters.
+            reason = "it is no valid host name"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS
+            self._tell(do="connect", at_ns=at_ns, addresses=[[address, port] for address in addresses])
+            return
+        self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=f"{host}: {reason}")
 
     async def _read(self, worker: WorkerProcess) -> None:
         """Takes in a worker's records until its pipe ends."""
-        assert worker.process.stdout is not None  # noqa: S101 - it was asked for
         try:
-            while (record := await read_record(worker.process.stdout)) is not None:
-                self._take(worker, *record)
-        except (ChannelError, ValueError) as error:
-            worker.error = str(error)
-            _kill(worker)
+            async for record_type, payload in worker.records():
+                self._take(worker, record_type, payload)
+        except ChannelError as error:
+            worker.give_up(str(error))
+        await worker.gone()
         worker.ended = True
-        await worker.process.wait()
         if not worker.is_done:
-            self._note_loss(worker)
+            at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
+            text = worker.obituary(self._count, self._plan.connections)
+            self._sink.on_note(Note(at_ns, "worker_lost", text))
+        self._tell_state()
         self._hand_on()
         self._changed.set()
 
     def _take(self, worker: WorkerProcess, record_type: RecordType, payload: bytes) -> None:
         match record_type:
             case RecordType.STATE:
-                worker.state = payload.decode()
+                state = payload.decode(errors="replace")
+                if state not in STATES:
+                    raise ChannelError(f"it says that its state is {state!r}")
+                worker.state = state
                 self._tell_state()
                 self._changed.set()
             case RecordType.ERROR:
                 worker.error = payload.decode(errors="replace")
             case RecordType.INTERVAL:
-                alone = self._merger.add(payload)
-                self._take_interval(worker, alone)
+                self._take_interval(worker, self._merger.add(payload, worker.completed))
 
     def _take_interval(self, worker: WorkerProcess, alone: _core.Interval) -> None:
         if self._epoch_ns is None:
@@ -230,7 +203,7 @@ class Fleet:
         """Gives complete intervals to the sink. Before the epoch is known they can only be counted."""
         if self._epoch_ns is None:
             return
-        for merged in self._merger.complete(self._workers):
+        for merged in self._merger.complete(worker.completed for worker in self._workers if not worker.ended):
             self._sink.on_interval(Interval.from_core(merged, self._epoch_ns))
 
     def _begin(self) -> None:
@@ -241,38 +214,36 @@ class Fleet:
         self._tell(do="go", at_ns=self._epoch_ns)
         self._sink.on_epoch(self._epoch_ns, unix_ns + margin_ns)
         self._hand_on()
-        if self._plan.duration_ns is not None and not self.stopping:
+        if self._plan.duration_ns is not None:
             length_s = (self._plan.warmup_ns + self._plan.duration_ns + self._plan.reply_timeout_ns) / 1e9
             self._end_within(length_s + CLOSE_TIMEOUT_S + GRACE_S)
 
-    async def _reach(self, state: str, timeout_s: float | None = None) -> None:
-        """Waits until every worker has come to a state, or has ended; kills those that overstay."""
-        if timeout_s is not None:
-            self._end_within(timeout_s)
-        place = _STATES.index(state)
-        while any(not w.ended and (_STATES.index(w.state) < place or state == "done") for w in self._workers):
+    async def _reach(self, state: str) -> None:
+        """Waits until every worker has come to a state or has ended; `done` means that all have ended."""
+        place = STATES.index(state)
+        while any(not w.ended and (state == "done" or STATES.index(w.state) < place) for w in self._workers):
             self._changed.clear()
-            left = None if self._kill_at is None else self._kill_at - time.monotonic()
-            if left is not None and left <= 0:
-                self._kill_overdue()
-                left = None
-            try:
-                await asyncio.wait_for(self._changed.wait(), left)
-            except TimeoutError:
-                continue
-        if timeout_s is not None:
-            self._kill_at = None
+            await self._changed.wait()
 
-    def _kill_overdue(self) -> None:
-        self._kill_at = None
-        for worker in self._workers:
-            if not worker.ended:
-                worker.error = worker.error or "it did not end in time and was killed"
-                _kill(worker)
+    async def _watch(self) -> None:
+        """Kills workers that take too long or fall silent, for the others wait for them.
+
+        Time is counted in ticks of our own: after a pause of this process, workers must not be taken for dead
+        because their records were not read.
+        """
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._patience_s -= TICK_S
+            for worker in self._workers:
+                worker.silent_s = worker.silent_s + TICK_S if self._reporting else 0.0
+                if self._patience_s <= 0:
+                    worker.give_up("it took too long and was killed")
+                elif worker.silent_s >= SILENCE_S:
+                    worker.give_up(f"nothing was heard of it for {SILENCE_S:g} s and it was killed")
 
     def _end_within(self, seconds: float) -> None:
-        self._kill_at = time.monotonic() + seconds
-        self._changed.set()
+        """Shortens what workers may take; never lengthens it."""
+        self._patience_s = min(self._patience_s, seconds)
 
     def _tell(self, **command: object) -> None:
         for worker in self._workers:
@@ -280,42 +251,19 @@ class Fleet:
 
     def _tell_state(self) -> None:
         """Tells the sink when the last worker has come to a new state."""
-        state = min((w.state for w in self._workers if not w.ended), key=_STATES.index, default="done")
+        state = min((w.state for w in self._workers if not w.ended), key=STATES.index, default="done")
         if state != self._state:
             self._state = state
             self._sink.on_state(state)
 
     def _require_workers(self) -> None:
         if all(worker.ended for worker in self._workers):
-            reasons = {
-                worker.error or b"".join(worker.stderr_tail).decode(errors="replace") for worker in self._workers
-            }
-            raise EngineError(f"no worker could be started: {'; '.join(sorted(reasons)) or 'no reason given'}")
-
-    def _note_loss(self, worker: WorkerProcess) -> None:
-        code = worker.process.returncode or 0
-        how = f"killed by signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        slots = len(range(worker.number, self._plan.connections, self._count))
-        tail = b"".join(worker.stderr_tail)[-STDERR_TAIL_BYTES:].decode(errors="replace").strip()
-        text = (
-            f"worker {worker.number + 1} of {self._count} (process {worker.process.pid}) was lost: {how};"
-            f" its {slots:,} connections are missing from then on"
-        )
-        why = worker.error or tail.rpartition("\n")[2]
-        at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
-        self._sink.on_note(Note(at_ns, "worker_lost", f"{text} ({why})" if why else text))
+            reasons = sorted({worker.last_words for worker in self._workers} - {""})
+            raise EngineError(f"no worker could be started: {'; '.join(reasons) or 'no reason given'}")
 
 
-async def _drain_stderr(worker: WorkerProcess) -> None:
-    """Keeps the last of what a worker complains about."""
-    assert worker.process.stderr is not None  # noqa: S101 - it was asked for
-    while piece := await worker.process.stderr.read(STDERR_TAIL_BYTES):
-        worker.stderr_tail.append(piece)
-
-
-def _kill(worker: WorkerProcess) -> None:
-    if worker.process.returncode is None:
-        try:
-            os.kill(worker.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+async def _resolve(host: str, port: int) -> list[str]:
+    """Addresses of a host, each once, in the resolver's order."""
+    asked = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.wait_for(asked, RESOLVE_TIMEOUT_S)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -7,9 +7,12 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsload.errors import LimitError
-from wsload.scenario import Plan
+
+if TYPE_CHECKING:
+    from wsload.scenario import Plan
 
 RESERVED_FDS = 64
 """Descriptors of a worker that are no connections."""
@@ -71,7 +74,7 @@ def raise_soft_fd_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def check(plan: Plan, workers: int, here: Machine) -> None:
+def check(plan: "Plan", workers: int, here: Machine) -> None:
     """Refuses what would fail for want of descriptors or ports, before a connection is opened.
 
     Raises:

@@ -12,7 +12,7 @@ import uvloop
 
 from wsload.engine import limits
 from wsload.engine.fleet import Fleet
-from wsload.errors import ExitCode, RunFileError
+from wsload.errors import EngineError, ExitCode, RunFileError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
 from wsload.scenario import Plan, Scenario, build_plan
@@ -75,8 +75,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     writer = create_file(request.output, plan, request.labels, header)
     run = Run(plan, workers, header, writer, listener)
     try:
-        uvloop.run(run.play())
-        return run.result()
+        return uvloop.run(run.play())
     finally:
         writer.close()
 
@@ -121,24 +120,26 @@ class Run:
         self._fleet: Fleet | None = None
         self._last_end_ns = 0
 
-    async def play(self) -> None:
-        """Runs the fleet, heeding signals: the first stops it, the second ends it at once."""
+    async def play(self) -> RunResult:
+        """Runs the fleet, heeding signals: the first stops it, the second ends it at once.
+
+        Raises:
+            EngineError: no worker could be started; the file says so.
+        """
         self._fleet = Fleet(self._plan, self._workers, self)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal, number)
         if self._listener:
             self._listener.on_start(self._plan, self._workers)
-        await self._fleet.run()
-
-    def result(self) -> RunResult:
-        """Closes the books."""
-        outcome, reason = self._outcome()
-        if self._file_error is None:
-            self._keep(lambda: self._writer.finish(outcome, reason))
-        kept = self._writer.path if self._file_error is None else None
-        summary = self._fold.summary(outcome, reason, kept)
-        return RunResult(summary, self._exit_code(), self._file_error)
+        try:
+            await self._fleet.run()
+        except EngineError as error:
+            reason = error.what
+            self._keep(lambda: self._writer.finish("failed", reason))
+            raise
+        # Still on the loop: a signal that comes now must not tear the file.
+        return self._result()
 
     def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
         """Stores the epoch."""
@@ -166,6 +167,13 @@ class Run:
         """Keeps a note."""
         self._keep(lambda: self._writer.note(note))
         self._fold.note(note)
+
+    def _result(self) -> RunResult:
+        outcome, reason = self._outcome()
+        self._keep(lambda: self._writer.finish(outcome, reason))
+        kept = self._writer.path if self._file_error is None else None
+        summary = self._fold.summary(outcome, reason, kept)
+        return RunResult(summary, self._exit_code(), self._file_error)
 
     def _keep(self, write: "Callable[[], None]") -> None:
         """Writes to the file until that fails once; the run and its summary go on without it."""

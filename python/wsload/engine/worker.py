@@ -1,4 +1,4 @@
-"""A worker: one process, one uvloop loop, one shard. Started as `python -m wsload.engine.worker`.
+"""A worker: one process, one uvloop loop, one shard. Started as `python -m wsload.engine.worker PARENT_PID`.
 
 The loop's thread polls the shard and does nothing else that takes time: finished intervals are encoded and written by
 a second thread, garbage collection is frozen out. A worker does not outlive its parent: the end of its input ends it,
@@ -70,12 +70,16 @@ class Outbox:
 
 
 class Worker:
-    """Does what the parent says, until the run or the parent's pipe ends."""
+    """Does what the parent says, until the run or the parent's pipe ends. Made on its loop."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._shard: Shard | None = None
-        self.done = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        # Whatever fails in a callback would otherwise fail again and again, and the parent would wait for nothing.
+        self._loop.set_exception_handler(lambda _, context: self._fail(context))
+        self.over: asyncio.Future[None] = self._loop.create_future()
+        """Done when the shard is; failed when the worker is."""
 
     async def obey(self, commands: asyncio.StreamReader) -> None:
         """Reads commands; returns when the parent is gone."""
@@ -86,13 +90,17 @@ class Worker:
         match command:
             case {"do": "plan", "plan": dict(plan), "worker": int(worker), "workers": int(workers)}:
                 self._shard = Shard(json.dumps(plan), worker, workers)
-                asyncio.get_running_loop().add_reader(self._shard.fileno(), self._poll)
+                self._loop.add_reader(self._shard.fileno(), self._poll)
                 # From here on every pause of the loop is a pause of the load.
                 gc.collect()
                 gc.freeze()
                 gc.disable()
                 self._tell_state()
+            case {"do": "connect" | "fail_dns"} if self._shard and self._shard.state() != "idle":
+                # Stopped before it began.
+                pass
             case {"do": "connect", "at_ns": int(at_ns), "addresses": list(addresses)} if self._shard:
+                # Even if the instant has passed: intervals must have the same numbers on all workers.
                 self._shard.connect([(str(ip), int(port)) for ip, port in addresses], at_ns)
             case {"do": "fail_dns", "at_ns": int(at_ns), "reason": str(reason)} if self._shard:
                 self._shard.fail_dns(reason, at_ns)
@@ -120,12 +128,19 @@ class Worker:
         while (snapshot := shard.take()) is not None:
             self._outbox.put(snapshot)
         self._tell_state()
-        if shard.state() == "done":
-            self.done.set()
+        if shard.state() == "done" and not self.over.done():
+            self.over.set_result(None)
 
     def _tell_state(self) -> None:
         if self._shard is not None:
             self._outbox.put(pack(RecordType.STATE, self._shard.state().encode()))
+
+    def _fail(self, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if not self.over.done():
+            self.over.set_exception(error if isinstance(error, BaseException) else RuntimeError(context["message"]))
+        if self._shard is not None:
+            self._loop.remove_reader(self._shard.fileno())
 
 
 async def serve(outbox: Outbox) -> None:
@@ -135,27 +150,26 @@ async def serve(outbox: Outbox) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     worker = Worker(outbox)
     obeying = asyncio.create_task(worker.obey(commands))
-    done = asyncio.create_task(worker.done.wait())
-    await asyncio.wait({obeying, done}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({obeying, worker.over}, return_when=asyncio.FIRST_COMPLETED)
     if obeying.done():
         obeying.result()
-        if not done.done():
+        if not worker.over.done():
             # The parent is gone: nobody wants the rest.
             os._exit(1)
     obeying.cancel()
+    worker.over.result()
 
 
-def die_with_parent() -> None:
+def die_with(parent: int) -> None:
     """Asks the kernel to kill this process when its parent dies, and checks that it has not died before."""
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent or parent == 1:
+    if os.getppid() != parent:
         os._exit(1)
 
 
 def main() -> None:
     """Entry point of the worker process."""
-    die_with_parent()
+    die_with(int(sys.argv[1]))
     # The terminal's signals are for the parent: it tells its workers what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -163,8 +177,9 @@ def main() -> None:
     outbox = Outbox(sys.stdout.fileno())
     try:
         uvloop.run(serve(outbox))
-    except (ValueError, OSError) as error:
-        outbox.put(pack(RecordType.ERROR, str(error).encode()))
+    except BaseException as error:
+        outbox.put(pack(RecordType.ERROR, str(error).encode() or repr(error).encode()))
+        raise
     finally:
         outbox.close()
 
