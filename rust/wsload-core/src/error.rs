@@ -3,6 +3,7 @@
 //! ```text
 //! Failure                    what ends a connection
 //! ├── UpgradeRejected        the server answered with something else than 101
+//! ├── ProxyRejected, -Fault  the proxy gave no tunnel
 //! ├── BadAccept              a 101 response that must not be accepted: HandshakeFault
 //! ├── Protocol               a broken framing rule: ProtocolFault
 //! ├── TooBig                 a frame or message above our limit
@@ -11,19 +12,22 @@
 //!
 //! All of it is the server's doing, or a limit that the user set.
 
+use crate::deflate::ExtensionFault;
+use crate::handshake::Rejection;
 use crate::tally::FailureKind;
 
 /// Why a connection was failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The response is complete and is not 101.
-    #[error("the server answered the upgrade request with {status}{}{detail}", if detail.is_empty() { "" } else { " " })]
-    UpgradeRejected {
-        /// HTTP status.
-        status: u16,
-        /// Reason phrase and the first bytes of the body; printable characters only.
-        detail: String,
-    },
+    /// The response is not 101.
+    #[error("the server answered the upgrade request with {0}")]
+    UpgradeRejected(Rejection),
+    /// The proxy gave no tunnel.
+    #[error("the proxy answered CONNECT with {0}")]
+    ProxyRejected(Rejection),
+    /// What the proxy answered is no HTTP response.
+    #[error("the proxy's answer to CONNECT: {0}")]
+    ProxyFault(HandshakeFault),
     /// RFC 6455 section 4.1 forbids to accept the response.
     #[error("the upgrade response must not be accepted: {0}")]
     BadAccept(#[from] HandshakeFault),
@@ -45,7 +49,8 @@ impl Failure {
     /// Under which kind it is counted.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::UpgradeRejected { .. } => FailureKind::UpgradeRejected,
+            Self::UpgradeRejected(_) => FailureKind::UpgradeRejected,
+            Self::ProxyRejected(_) | Self::ProxyFault(_) => FailureKind::ProxyRejected,
             Self::BadAccept(_) => FailureKind::BadAccept,
             Self::Protocol(_) => FailureKind::ProtocolError,
             Self::TooBig { .. } => FailureKind::MessageTooBig,
@@ -53,10 +58,18 @@ impl Failure {
         }
     }
 
+    /// What tells it from others of its kind.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::UpgradeRejected(rejection) | Self::ProxyRejected(rejection) => rejection.detail(),
+            other => other.to_string(),
+        }
+    }
+
     /// The code of the Close that tells the server (RFC 6455 section 7.4.1); `None` before the connection is open.
     pub fn close_code(&self) -> Option<u16> {
         match self {
-            Self::UpgradeRejected { .. } | Self::BadAccept(_) => None,
+            Self::UpgradeRejected(_) | Self::ProxyRejected(_) | Self::ProxyFault(_) | Self::BadAccept(_) => None,
             Self::Protocol(_) => Some(1002),
             Self::InvalidText => Some(1007),
             Self::TooBig { .. } => Some(1009),
@@ -99,9 +112,12 @@ pub enum HandshakeFault {
     /// A subprotocol that was not offered.
     #[error("the server chose the subprotocol {0:?}, which was not offered")]
     Subprotocol(String),
-    /// An extension that was not offered.
-    #[error("the server uses the extension {0:?}, which was not offered")]
-    Extension(String),
+    /// None, though one was demanded.
+    #[error("the server chose none of the subprotocols offered")]
+    SubprotocolMissing,
+    /// An extension that was not offered, or not as it was.
+    #[error("{0}")]
+    Extension(#[from] ExtensionFault),
 }
 
 /// A rule of framing (RFC 6455 section 5) that a frame broke.
@@ -137,6 +153,9 @@ pub enum ProtocolFault {
     /// Section 5.5.1: a Close with one byte of body.
     #[error("a Close frame has a body of one byte")]
     CloseLength,
+    /// RFC 7692 section 7.2.2.
+    #[error("a compressed message is not valid deflate data")]
+    Inflate,
     /// Section 7.4: a code that must not be on the wire.
     #[error("a Close frame has the code {0}, which must not be sent")]
     CloseCode(u16),
@@ -146,9 +165,13 @@ pub enum ProtocolFault {
 mod tests {
     use super::*;
 
+    fn rejection(status: u16, reason: &str) -> Rejection {
+        Rejection { status, reason: reason.into(), headers: Vec::new(), body: String::new() }
+    }
+
     #[test]
     fn section_7_4_1_each_failure_has_its_close_code() {
-        let rejected = Failure::UpgradeRejected { status: 503, detail: String::new() };
+        let rejected = Failure::UpgradeRejected(rejection(503, "Busy"));
         assert_eq!((rejected.close_code(), rejected.kind()), (None, FailureKind::UpgradeRejected));
         assert_eq!(Failure::from(HandshakeFault::AcceptWrong).close_code(), None);
         assert_eq!(Failure::from(ProtocolFault::MaskedFrame).close_code(), Some(1002));
@@ -160,7 +183,7 @@ mod tests {
     fn failures_read_as_sentences() {
         let text = |failure: Failure| failure.to_string();
         assert_eq!(
-            text(Failure::UpgradeRejected { status: 404, detail: "Not Found".into() }),
+            text(Failure::UpgradeRejected(rejection(404, "Not Found"))),
             "the server answered the upgrade request with 404 Not Found"
         );
         assert_eq!(

@@ -3,13 +3,14 @@
 //! Bytes and `now` go in; bytes and events come out. Nothing here opens a socket, starts a thread, reads a clock
 //! or calls Python, so every rule can be tested in virtual time. Times are monotonic nanoseconds (`_ns`).
 //!
-//! - on the wire: [`frame`], [`handshake`], [`message`], [`connection`]
+//! - on the wire: [`frame`], [`handshake`], [`deflate`], [`message`], [`connection`]
 //! - when to send and which reply belongs to what: [`plan`], [`schedule`], [`calendar`], [`matching`], [`rng`]
 //! - what was measured: [`histogram`], [`tally`], [`interval`]
 #![forbid(unsafe_code)]
 
 pub mod calendar;
 pub mod connection;
+pub mod deflate;
 pub mod error;
 pub mod frame;
 pub mod handshake;

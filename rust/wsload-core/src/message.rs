@@ -3,6 +3,7 @@
 //! Memory grows with the bytes received, never with a length that a server claims.
 
 use crate::error::{Failure, ProtocolFault};
+use crate::frame::RSV1;
 use crate::frame::header::{Header, MAX_HEADER_BYTES};
 use crate::frame::opcode::Opcode;
 use crate::frame::utf8::Utf8;
@@ -23,6 +24,8 @@ pub enum Piece {
     Nothing,
     /// A message, in [`Assembly::message`] until [`Assembly::release`].
     Message(Opcode),
+    /// The same, but compressed: it is to be inflated, and a text judged then.
+    Compressed(Opcode),
     /// A control frame, in [`Assembly::control`] until the next one.
     Control(Opcode),
 }
@@ -42,36 +45,51 @@ pub struct Assembly {
 #[derive(Debug)]
 struct Message {
     opcode: Opcode,
+    compressed: bool,
     data: Vec<u8>,
     utf8: Utf8,
 }
 
-/// Takes a whole unfragmented message from the front of `input` without copying it.
+/// A message in one frame.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Whole<'i> {
+    /// Text or Binary.
+    pub opcode: Opcode,
+    /// To be inflated, and a text judged then.
+    pub compressed: bool,
+    /// As it came.
+    pub payload: &'i [u8],
+}
+
+/// Takes a whole unfragmented message from the front of `input` without copying it. `deflate`: whether messages may
+/// be compressed.
 ///
 /// `Ok(None)`: the front is something else, or not complete; nothing was taken.
-pub fn take_whole<'i>(input: &mut &'i [u8], limits: Limits) -> Result<Option<(Opcode, &'i [u8])>, Failure> {
+#[inline]
+pub fn take_whole<'i>(input: &mut &'i [u8], limits: Limits, deflate: bool) -> Result<Option<Whole<'i>>, Failure> {
     let Some((header, head_len)) = Header::parse(input)? else { return Ok(None) };
     if !header.fin || !matches!(header.opcode, Opcode::Text | Opcode::Binary) {
         return Ok(None);
     }
-    judge(&header, false)?;
+    judge(&header, false, deflate)?;
     check_size(&header, 0, limits)?;
     // Within the limits, a length that does not fit usize is one that has not come.
     let len = usize::try_from(header.payload_len).unwrap_or(usize::MAX);
     let Some(payload) = input[head_len..].get(..len) else { return Ok(None) };
-    if header.opcode == Opcode::Text && std::str::from_utf8(payload).is_err() {
+    let compressed = header.rsv != 0;
+    if header.opcode == Opcode::Text && !compressed && std::str::from_utf8(payload).is_err() {
         return Err(Failure::InvalidText);
     }
     *input = &input[head_len + len..];
-    Ok(Some((header.opcode, payload)))
+    Ok(Some(Whole { opcode: header.opcode, compressed, payload }))
 }
 
 impl Assembly {
     /// Takes bytes from the front of `input` until they complete something or run out.
-    pub fn advance(&mut self, input: &mut &[u8], limits: Limits) -> Result<Piece, Failure> {
+    pub fn advance(&mut self, input: &mut &[u8], limits: Limits, deflate: bool) -> Result<Piece, Failure> {
         loop {
             let Some((header, missing)) = &mut self.frame else {
-                if !self.take_head(input, limits)? {
+                if !self.take_head(input, limits, deflate)? {
                     return Ok(Piece::Nothing);
                 }
                 continue;
@@ -90,7 +108,7 @@ impl Assembly {
                 return Ok(Piece::Control(header.opcode));
             }
             if header.fin {
-                return self.complete().map(Piece::Message);
+                return self.complete();
             }
         }
     }
@@ -105,6 +123,11 @@ impl Assembly {
         self.message.as_ref().map_or(&[], |message| &message.data)
     }
 
+    /// The same, to keep.
+    pub fn take_message(&mut self) -> Vec<u8> {
+        self.message.as_mut().map_or_else(Vec::new, |message| std::mem::take(&mut message.data))
+    }
+
     /// Forgets the message that was completed, and says whether nothing is left.
     pub fn release(&mut self) -> bool {
         if self.delivered {
@@ -115,7 +138,7 @@ impl Assembly {
     }
 
     /// Collects a header; false when more bytes are needed.
-    fn take_head(&mut self, input: &mut &[u8], limits: Limits) -> Result<bool, Failure> {
+    fn take_head(&mut self, input: &mut &[u8], limits: Limits, deflate: bool) -> Result<bool, Failure> {
         let have = usize::from(self.head_len);
         let fresh = input.len().min(MAX_HEADER_BYTES - have);
         self.head[have..have + fresh].copy_from_slice(&input[..fresh]);
@@ -126,7 +149,7 @@ impl Assembly {
         };
         *input = &input[len - have..];
         self.head_len = 0;
-        judge(&header, self.message.is_some())?;
+        judge(&header, self.message.is_some(), deflate)?;
         if header.opcode.is_control() {
             self.control.clear();
         } else {
@@ -134,6 +157,7 @@ impl Assembly {
             check_size(&header, so_far, limits)?;
             self.message.get_or_insert_with(|| Message {
                 opcode: header.opcode,
+                compressed: header.rsv != 0,
                 data: Vec::new(),
                 utf8: Utf8::default(),
             });
@@ -146,7 +170,7 @@ impl Assembly {
         if header.opcode.is_control() {
             self.control.extend_from_slice(bytes);
         } else if let Some(message) = &mut self.message {
-            if message.opcode == Opcode::Text {
+            if message.opcode == Opcode::Text && !message.compressed {
                 message.utf8.push(bytes).map_err(|_| Failure::InvalidText)?;
             }
             message.data.extend_from_slice(bytes);
@@ -154,19 +178,25 @@ impl Assembly {
         Ok(())
     }
 
-    fn complete(&mut self) -> Result<Opcode, Failure> {
+    fn complete(&mut self) -> Result<Piece, Failure> {
         self.delivered = true;
         let Some(message) = &self.message else { return Err(ProtocolFault::StrayContinuation.into()) };
+        if message.compressed {
+            return Ok(Piece::Compressed(message.opcode));
+        }
         if message.opcode == Opcode::Text {
             message.utf8.finish().map_err(|_| Failure::InvalidText)?;
         }
-        Ok(message.opcode)
+        Ok(Piece::Message(message.opcode))
     }
 }
 
 /// Judges what a header may say at this point of a connection.
-fn judge(header: &Header, inside_message: bool) -> Result<(), ProtocolFault> {
-    if header.rsv != 0 {
+#[inline]
+fn judge(header: &Header, inside_message: bool, deflate: bool) -> Result<(), ProtocolFault> {
+    // RFC 7692 section 6.2: RSV1 marks the first frame of a compressed message, and nothing else.
+    let marks_compression = deflate && header.rsv == RSV1 && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+    if header.rsv != 0 && !marks_compression {
         return Err(ProtocolFault::ReservedBits);
     }
     if header.mask.is_some() {
@@ -211,8 +241,9 @@ mod tests {
         let mut said = Vec::new();
         for mut input in stream.chunks(size) {
             loop {
-                match assembly.advance(&mut input, LIMITS)? {
+                match assembly.advance(&mut input, LIMITS, false)? {
                     Piece::Nothing => break,
+                    Piece::Compressed(_) => unreachable!("nothing was agreed on"),
                     Piece::Message(opcode) => said.push((opcode, assembly.message().to_vec())),
                     Piece::Control(opcode) => said.push((opcode, assembly.control().to_vec())),
                 }
@@ -277,6 +308,24 @@ mod tests {
     }
 
     #[test]
+    fn rfc_7692_section_6_2_rsv1_marks_the_first_frame_of_a_message_and_nothing_else() {
+        let judged = |first: u8, inside| {
+            let frame = frame(first, b"x");
+            judge(&Header::parse(&frame).unwrap().unwrap().0, inside, true)
+        };
+        assert_eq!(judged(0xc1, false), Ok(()));
+        assert_eq!(judged(0x42, false), Ok(()));
+        for (first, inside) in [(0xc0, true), (0xc9, false), (0xa1, false), (0xd1, false), (0xf1, false)] {
+            assert_eq!(judged(first, inside), Err(ProtocolFault::ReservedBits), "{first:x}");
+        }
+        let stream = [frame(0x41, b"ab"), frame(0x89, b""), frame(0x80, b"c")].concat();
+        let (mut assembly, mut input) = (Assembly::default(), &stream[..]);
+        assert_eq!(assembly.advance(&mut input, LIMITS, true), Ok(Piece::Control(Opcode::Ping)));
+        assert_eq!(assembly.advance(&mut input, LIMITS, true), Ok(Piece::Compressed(Opcode::Text)));
+        assert_eq!(assembly.message(), b"abc");
+    }
+
+    #[test]
     fn section_10_4_limits_hold_before_memory_is_taken() {
         assert_eq!(heard(&[0x82, 127, 0, 1, 0, 0, 0, 0, 0, 0], 100), Err(Failure::TooBig { limit_bytes: 1_000 }));
         let stream = [frame(0x02, &[0; 900]), frame(0x80, &[0; 601])].concat();
@@ -289,12 +338,13 @@ mod tests {
     fn a_whole_message_is_taken_without_a_copy_and_leaves_its_tail() {
         let stream = [frame(0x82, &[7; 300]), frame(0x81, b"tail")].concat();
         let mut input = &stream[..];
-        let (opcode, payload) = take_whole(&mut input, LIMITS).unwrap().unwrap();
+        let mut take = || take_whole(&mut input, LIMITS, false).unwrap().unwrap();
+        let Whole { opcode, payload, .. } = take();
         assert_eq!((opcode, payload.as_ptr(), payload.len()), (Opcode::Binary, stream[4..].as_ptr(), 300));
-        assert_eq!(take_whole(&mut input, LIMITS).unwrap().unwrap(), (Opcode::Text, &b"tail"[..]));
+        assert_eq!(take(), Whole { opcode: Opcode::Text, compressed: false, payload: b"tail" });
         for other in [frame(0x01, b"part"), frame(0x89, b"ping"), frame(0x82, &[7; 300])[..200].to_vec()] {
             let mut input = &other[..];
-            assert_eq!(take_whole(&mut input, LIMITS), Ok(None));
+            assert_eq!(take_whole(&mut input, LIMITS, false), Ok(None));
             assert_eq!(input.len(), other.len());
         }
     }

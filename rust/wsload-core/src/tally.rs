@@ -70,6 +70,18 @@ closed_list! {
         bytes_received: sum,
         /// Control pings received and answered.
         pings_received: sum,
+        /// Pings of ours.
+        pings_sent: sum,
+        /// Those of them that were answered.
+        pongs_received: sum,
+        /// Payload bytes that were to be compressed.
+        deflate_in_bytes: sum,
+        /// What they became.
+        deflate_out_bytes: sum,
+        /// Payload bytes that were received compressed.
+        inflate_in_bytes: sum,
+        /// What they became.
+        inflate_out_bytes: sum,
         /// Sends of which the kernel took a part or nothing: the rest waited.
         back_pressure: sum,
         /// Reads whose arrival had no kernel time stamp and were stamped by us.
@@ -143,6 +155,8 @@ failure_kinds! {
     Tls = "tls",
     /// The server answered with something else than 101.
     UpgradeRejected = "upgrade_rejected",
+    /// The proxy gave no tunnel.
+    ProxyRejected = "proxy_rejected",
     /// A 101 response that RFC 6455 section 4.1 forbids to accept.
     BadAccept = "bad_accept",
     /// The server broke the framing rules.
@@ -153,6 +167,8 @@ failure_kinds! {
     InvalidText = "invalid_text",
     /// No reply within the reply time-out, or the connection ended first.
     Unanswered = "unanswered",
+    /// No pong within the ping time-out.
+    PingTimeout = "ping_timeout",
     /// The server closed a connection that was in use.
     UnexpectedClose = "unexpected_close",
     /// The connection was reset (ECONNRESET, EPIPE).
@@ -226,6 +242,6 @@ mod tests {
             assert_eq!(FailureKind::from_name(kind.name()), Some(*kind));
         }
         assert_eq!(FailureKind::from_name("Dns"), None);
-        assert_eq!(FailureKind::ALL.len(), 15);
+        assert_eq!(FailureKind::ALL.len(), 17);
     }
 }

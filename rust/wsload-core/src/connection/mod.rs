@@ -10,11 +10,13 @@ mod tests;
 
 pub use state::{Input, State, TRANSITIONS};
 
+use crate::deflate::{Codec, Codecs, InflateFault};
 use crate::error::{Failure, ProtocolFault};
-use crate::frame::encode_frame;
+use crate::frame::MAX_CONTROL_BYTES;
 use crate::frame::opcode::{Opcode, close_code_is_valid};
-use crate::handshake::{Request, Upgraded, judge};
-use crate::message::{Assembly, Limits, Piece, take_whole};
+use crate::frame::{encode_frame, encode_message};
+use crate::handshake::{Jar, Request, Upgraded, judge};
+use crate::message::{Assembly, Limits, Piece, Whole, take_whole};
 use crate::rng::MaskKeys;
 
 /// Close code that stands for a Close without one (RFC 6455 section 7.1.5). Never on the wire.
@@ -31,6 +33,8 @@ pub struct Config {
     pub request: Request,
     /// The most a server may send.
     pub limits: Limits,
+    /// Messages go out in frames of at most this size; `None`: each in one.
+    pub fragment_bytes: Option<usize>,
 }
 
 /// What a connection needs to speak.
@@ -40,6 +44,8 @@ pub struct Context<'c> {
     pub config: &'c Config,
     /// A fresh mask for each frame.
     pub masks: &'c mut MaskKeys,
+    /// What connections that compress share.
+    pub codecs: &'c mut Codecs,
     /// Bytes to write to the transport are appended here.
     pub out: &'c mut Vec<u8>,
 }
@@ -80,6 +86,8 @@ pub struct Connection {
     state: State,
     close_code: Option<u16>,
     partial: Option<Box<Partial>>,
+    /// There once compression is agreed on.
+    codec: Option<Box<Codec>>,
 }
 
 /// What has come in but is not complete.
@@ -98,7 +106,7 @@ impl Default for Connection {
 impl Connection {
     /// A connection that has not begun.
     pub fn new() -> Self {
-        Self { state: State::Idle, close_code: None, partial: None }
+        Self { state: State::Idle, close_code: None, partial: None, codec: None }
     }
 
     /// Where it stands.
@@ -113,10 +121,10 @@ impl Connection {
         self.close_code.unwrap_or(NO_CLOSE)
     }
 
-    /// Begins the handshake: appends the request. `nonce` must be random and new.
-    pub fn open(&mut self, nonce: [u8; 16], cx: &mut Context<'_>) {
+    /// Begins the handshake: appends the request, with the cookies kept so far. `nonce` must be random and new.
+    pub fn open(&mut self, nonce: [u8; 16], jar: &Jar, cx: &mut Context<'_>) {
         if self.step(Input::SendRequest) {
-            cx.config.request.append(nonce, cx.out);
+            cx.config.request.append(nonce, jar, cx.out);
             self.partial = Some(Box::new(Partial::Head { nonce, bytes: Vec::new() }));
         }
     }
@@ -133,10 +141,16 @@ impl Connection {
     ) -> Result<Option<Event<'e>>, Failure> {
         if self.partial.is_none() && matches!(self.state, State::Open | State::Closing) {
             if input.is_empty() {
+                if let Some(codec) = &mut self.codec {
+                    codec.release(cx.codecs);
+                }
                 return Ok(None);
             }
-            match take_whole(input, cx.config.limits) {
-                Ok(Some((opcode, payload))) => return Ok(Some(Event::Message { opcode, payload })),
+            match take_whole(input, cx.config.limits, self.codec.is_some()) {
+                Ok(Some(Whole { opcode, compressed: false, payload })) => {
+                    return Ok(Some(Event::Message { opcode, payload }));
+                }
+                Ok(Some(Whole { opcode, payload, .. })) => return self.inflate(opcode, payload, cx).map(Some),
                 Ok(None) => {}
                 Err(failure) => return Err(self.fail(failure, cx)),
             }
@@ -144,7 +158,7 @@ impl Connection {
         self.receive_in_parts(input, cx)
     }
 
-    /// Appends a data message in one frame.
+    /// Appends a data message: in one frame unless fragments are asked for, compressed if that was agreed on.
     ///
     /// The caller's duty: `opcode` is Text or Binary, and a text's payload is valid UTF-8.
     #[inline]
@@ -152,8 +166,30 @@ impl Connection {
         if self.state != State::Open {
             return Err(NotOpen);
         }
-        encode_frame(opcode, true, cx.masks.next_key(), payload, cx.out);
+        if self.codec.is_none() && cx.config.fragment_bytes.is_none() {
+            encode_frame(opcode, true, cx.masks.next_key(), payload, cx.out);
+        } else {
+            self.send_in_parts(opcode, payload, cx);
+        }
         Ok(())
+    }
+
+    /// Appends a ping of up to 125 bytes.
+    pub fn ping(&mut self, payload: &[u8], cx: &mut Context<'_>) -> Result<(), NotOpen> {
+        if self.state != State::Open {
+            return Err(NotOpen);
+        }
+        let payload = &payload[..payload.len().min(MAX_CONTROL_BYTES)];
+        encode_frame(Opcode::Ping, true, cx.masks.next_key(), payload, cx.out);
+        Ok(())
+    }
+
+    /// The transport has ended, or took too long. If a response was coming in that rejects the upgrade, this is the
+    /// failure: more of its body will not come.
+    pub fn end_of_stream(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
+        let Some(Partial::Head { nonce, bytes }) = self.partial.as_deref() else { return None };
+        let failure = judge(&cx.config.request, *nonce, bytes, true).err()?;
+        Some(self.fail(failure, cx))
     }
 
     /// Appends a Close; nothing can be sent afterwards (RFC 6455 section 5.5.1). A reason of more than 123 bytes is
@@ -164,6 +200,40 @@ impl Connection {
         }
         append_close(Some(code), reason, cx);
         Ok(())
+    }
+
+    #[cold]
+    fn send_in_parts(&mut self, opcode: Opcode, payload: &[u8], cx: &mut Context<'_>) {
+        let (compressed, payload) = match &mut self.codec {
+            Some(codec) => (true, codec.deflate(payload, cx.codecs)),
+            None => (false, payload),
+        };
+        let fragment_bytes = cx.config.fragment_bytes.unwrap_or(usize::MAX);
+        encode_message(opcode, compressed, payload, fragment_bytes, || cx.masks.next_key(), cx.out);
+    }
+
+    /// A whole message as its sender meant it.
+    #[cold]
+    fn inflate<'e>(&'e mut self, opcode: Opcode, payload: &[u8], cx: &mut Context<'_>) -> Result<Event<'e>, Failure> {
+        let limit_bytes = cx.config.limits.message_bytes;
+        // A compressed message is only let through once a codec is there.
+        let inflated = self.codec.as_mut().map_or(Ok(()), |codec| codec.inflate(payload, limit_bytes, cx.codecs));
+        let failure = match inflated {
+            Ok(()) => {
+                let valid = opcode == Opcode::Binary || std::str::from_utf8(self.inflated()).is_ok();
+                (!valid).then_some(Failure::InvalidText)
+            }
+            Err(InflateFault::Invalid) => Some(ProtocolFault::Inflate.into()),
+            Err(InflateFault::TooBig) => Some(Failure::TooBig { limit_bytes }),
+        };
+        match failure {
+            Some(failure) => Err(self.fail(failure, cx)),
+            None => Ok(Event::Message { opcode, payload: self.inflated() }),
+        }
+    }
+
+    fn inflated(&self) -> &[u8] {
+        self.codec.as_ref().map_or(&[], |codec| codec.inflated())
     }
 
     fn step(&mut self, input: Input) -> bool {
@@ -194,7 +264,7 @@ impl Connection {
         let Some(Partial::Head { nonce, bytes }) = self.partial.as_deref_mut() else { return Ok(None) };
         let before = bytes.len();
         bytes.extend_from_slice(input);
-        match judge(&cx.config.request, *nonce, bytes) {
+        match judge(&cx.config.request, *nonce, bytes, false) {
             Ok(None) => {
                 *input = &[];
                 Ok(None)
@@ -203,6 +273,7 @@ impl Connection {
                 // An earlier call would have found a head that ended in earlier bytes.
                 *input = &input[len.saturating_sub(before)..];
                 self.partial = None;
+                self.codec = upgraded.deflate.map(|agreed| Box::new(Codec::new(agreed)));
                 self.step(Input::ReceiveAccept);
                 Ok(Some(Event::Opened(upgraded)))
             }
@@ -215,18 +286,26 @@ impl Connection {
         input: &mut &'i [u8],
         cx: &mut Context<'_>,
     ) -> Result<Option<Event<'e>>, Failure> {
+        if let Some(codec) = &mut self.codec {
+            codec.release(cx.codecs);
+        }
+        let deflate = self.codec.is_some();
         let assembly = self.assembly();
         if assembly.release() && input.is_empty() {
             self.partial = None;
             return Ok(None);
         }
-        let piece = match assembly.advance(input, cx.config.limits) {
+        let piece = match assembly.advance(input, cx.config.limits, deflate) {
             Ok(piece) => piece,
             Err(failure) => return Err(self.fail(failure, cx)),
         };
         match piece {
             Piece::Nothing => Ok(None),
             Piece::Message(opcode) => Ok(Some(Event::Message { opcode, payload: self.assembly().message() })),
+            Piece::Compressed(opcode) => {
+                let payload = self.assembly().take_message();
+                self.inflate(opcode, &payload, cx).map(Some)
+            }
             Piece::Control(opcode) => self.receive_control(opcode, cx),
         }
     }

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::deflate::Offer;
 use crate::error::HandshakeFault;
-use crate::plan::{Handshake, Target};
+use crate::plan::{Compression, Handshake, Target};
 
 const NONCE: [u8; 16] = *b"the sample nonce";
 const ACCEPT: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -28,20 +29,40 @@ struct Client {
     connection: Connection,
     config: Config,
     masks: MaskKeys,
+    codecs: Codecs,
     out: Vec<u8>,
 }
 
 impl Client {
     fn opening() -> Self {
+        Self::opening_with(Handshake::default(), None)
+    }
+
+    /// A connection with permessage-deflate agreed on as `answer` says.
+    fn compressing(answer: &str, fragment_bytes: Option<usize>) -> Self {
+        let compression = Some(Compression { offer: Offer::default(), level: 6 });
+        let mut client = Self::opening_with(Handshake { compression, ..Handshake::default() }, fragment_bytes);
+        let extension = format!("\r\nSec-WebSocket-Extensions: {answer}\r\n\r\n");
+        let accept = [&ACCEPT[..ACCEPT.len() - 4], extension.as_bytes()].concat();
+        assert_eq!(client.hear(&accept), [Heard::Opened]);
+        client
+    }
+
+    fn opening_with(handshake: Handshake, fragment_bytes: Option<usize>) -> Self {
         let target = Target { host: "h".into(), port: 80, resource: "/".into(), host_header: "h".into() };
-        let handshake = Handshake { headers: Vec::new(), subprotocols: Vec::new(), origin: None };
         let config = Config {
             request: Request::new(&target, &handshake),
             limits: Limits { frame_bytes: 100_000, message_bytes: 100_000 },
+            fragment_bytes,
         };
-        let mut client =
-            Self { connection: Connection::new(), config, masks: MaskKeys::from_seed([7; 32]), out: Vec::new() };
-        client.with(|connection, cx| connection.open(NONCE, cx));
+        let mut client = Self {
+            connection: Connection::new(),
+            config,
+            masks: MaskKeys::from_seed([7; 32]),
+            codecs: Codecs::new(6),
+            out: Vec::new(),
+        };
+        client.with(|connection, cx| connection.open(NONCE, &Jar::default(), cx));
         client.out.clear();
         client
     }
@@ -53,12 +74,14 @@ impl Client {
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Connection, &mut Context<'_>) -> T) -> T {
-        let mut cx = Context { config: &self.config, masks: &mut self.masks, out: &mut self.out };
+        let mut cx =
+            Context { config: &self.config, masks: &mut self.masks, codecs: &mut self.codecs, out: &mut self.out };
         act(&mut self.connection, &mut cx)
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Vec<Heard> {
-        let mut cx = Context { config: &self.config, masks: &mut self.masks, out: &mut self.out };
+        let mut cx =
+            Context { config: &self.config, masks: &mut self.masks, codecs: &mut self.codecs, out: &mut self.out };
         let mut input = bytes;
         let mut heard = Vec::new();
         loop {
@@ -221,13 +244,113 @@ fn section_5_5_1_a_long_reason_is_cut_at_a_character() {
 
 #[test]
 fn a_connection_owns_memory_only_while_something_is_incomplete() {
-    assert!(std::mem::size_of::<Connection>() <= 16);
+    assert!(std::mem::size_of::<Connection>() <= 24);
     let mut client = Client::open();
     assert!(client.connection.partial.is_none());
     client.hear(&[0x81, 3, b'a']);
     assert!(client.connection.partial.is_some());
     client.hear(b"bc");
     assert!(client.connection.partial.is_none());
+}
+
+#[test]
+fn section_5_4_messages_go_out_in_fragments_when_asked() {
+    let mut client = Client::opening_with(Handshake::default(), Some(2));
+    client.hear(ACCEPT);
+    client.with(|connection, cx| connection.send(Opcode::Text, b"hello", cx)).unwrap();
+    let expected = [(Opcode::Text, b"he".to_vec()), (Opcode::Continuation, b"ll".to_vec())];
+    assert_eq!(client.sent(), [&expected[..], &[(Opcode::Continuation, b"o".to_vec())]].concat());
+}
+
+#[test]
+fn section_5_5_2_a_ping_of_ours_and_its_pong() {
+    let mut client = Client::open();
+    client.with(|connection, cx| connection.ping(b"now", cx)).unwrap();
+    assert_eq!(client.sent(), [(Opcode::Ping, b"now".to_vec())]);
+    assert_eq!(client.hear(&[0x8a, 3, b'n', b'o', b'w']), [Heard::Pong(b"now".to_vec())]);
+    client.hear(&[0x88, 0]);
+    assert_eq!(client.with(|connection, cx| connection.ping(b"", cx)), Err(NotOpen));
+}
+
+#[test]
+fn section_4_1_a_rejection_is_told_when_no_more_of_it_can_come() {
+    let mut client = Client::opening();
+    assert_eq!(client.hear(b"HTTP/1.1 403 Forbidden\r\n\r\ngo away"), []);
+    let failure = client.with(|connection, cx| connection.end_of_stream(cx)).unwrap();
+    assert_eq!(failure.detail(), "403 Forbidden \"go away\"");
+    assert_eq!(client.connection.state(), State::Failed);
+    assert_eq!(Client::opening().with(|connection, cx| connection.end_of_stream(cx)), None);
+    assert_eq!(Client::open().with(|connection, cx| connection.end_of_stream(cx)), None);
+}
+
+/// A server's compressed frame of "Hello" (RFC 7692 section 7.2.3.1).
+const HELLO: [u8; 9] = [0xc1, 0x07, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+fn hello() -> Heard {
+    Heard::Message(Opcode::Text, b"Hello".to_vec())
+}
+
+#[test]
+fn rfc_7692_section_7_2_3_1_compressed_messages_whole_and_in_fragments_between_plain_ones() {
+    let mut client = Client::compressing("permessage-deflate; server_no_context_takeover", None);
+    assert_eq!(client.hear(&HELLO), [hello()]);
+    assert_eq!(client.hear(&[0x81, 2, b'h', b'i']), [Heard::Message(Opcode::Text, b"hi".to_vec())]);
+    // The RFC's own two fragments, with a ping between them.
+    let stream = [&[0x41, 0x03, 0xf2, 0x48, 0xcd][..], &[0x89, 0], &[0x80, 0x04, 0xc9, 0xc9, 0x07, 0x00]].concat();
+    assert_eq!(client.hear(&stream), [Heard::Ping(vec![]), hello()]);
+    for cut in 1..HELLO.len() {
+        let mut heard = client.hear(&HELLO[..cut]);
+        heard.extend(client.hear(&HELLO[cut..]));
+        assert_eq!(heard, [hello()], "cut at {cut}");
+    }
+    let codec = client.connection.codec.as_ref().unwrap();
+    assert_eq!(codec.inflated().len(), 0, "an idle connection holds no buffer");
+}
+
+#[test]
+fn rfc_7692_section_7_2_3_2_context_is_taken_over() {
+    let mut client = Client::compressing("permessage-deflate", None);
+    assert_eq!(client.hear(&HELLO), [hello()]);
+    assert_eq!(client.hear(&[0xc1, 0x05, 0xf2, 0x00, 0x11, 0x00, 0x00]), [hello()]);
+}
+
+#[test]
+fn rfc_7692_section_6_1_only_the_first_frame_is_marked_and_control_frames_are_not() {
+    let mut client = Client::compressing("permessage-deflate; client_no_context_takeover", Some(3));
+    client.with(|connection, cx| connection.send(Opcode::Text, b"Hello", cx)).unwrap();
+    client.with(|connection, cx| connection.ping(b"", cx)).unwrap();
+    assert_eq!(client.out.iter().filter(|byte| **byte == 0x41).count(), 1);
+    let frames = client.sent();
+    let payload: Vec<u8> = frames[..3].iter().flat_map(|(_, payload)| payload.clone()).collect();
+    assert_eq!(payload, HELLO[2..]);
+    assert_eq!(frames[3], (Opcode::Ping, vec![]));
+}
+
+#[test]
+fn rfc_7692_section_6_2_what_fails_a_connection_that_compresses() {
+    let broken = ProtocolFault::Inflate.into();
+    let reserved = ProtocolFault::ReservedBits.into();
+    // "\xff\xff" as text in a stored block; a ping, and a continuation, marked as compressed.
+    for (stream, failure) in [
+        (&[0xc1, 3, 0xff, 0xff, 0xff][..], broken),
+        (&[0xc1, 8, 0x00, 0x02, 0x00, 0xfd, 0xff, 0xff, 0xff, 0x00], Failure::InvalidText),
+        (&[0xc9, 0], reserved),
+        (&[0x41, 1, 0xf2, 0xc0, 1, 0x48], ProtocolFault::ReservedBits.into()),
+    ] {
+        let mut client = Client::compressing("permessage-deflate", None);
+        assert_eq!(client.hear(stream), [Heard::Failed(failure)], "{stream:x?}");
+        assert_eq!(client.connection.state(), State::Failed);
+    }
+}
+
+#[test]
+fn section_10_4_a_compressed_message_is_limited_by_what_it_inflates_to() {
+    let mut bomb = Vec::new();
+    crate::deflate::Deflater::new(9, 15).deflate(&vec![0; 1 << 20], true, &mut bomb);
+    let mut client = Client::compressing("permessage-deflate", None);
+    let mut stream = vec![0xc2, 126, (bomb.len() >> 8) as u8, bomb.len() as u8];
+    stream.extend(bomb);
+    assert_eq!(client.hear(&stream), [Heard::Failed(Failure::TooBig { limit_bytes: 100_000 })]);
 }
 
 fn server_frame() -> impl Strategy<Value = Vec<u8>> {

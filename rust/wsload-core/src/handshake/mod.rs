@@ -1,10 +1,15 @@
-//! The client's opening handshake (RFC 6455 section 4.1): the request, and the judgement of the response.
+//! The client's opening handshake (RFC 6455 section 4.1): the request, and the judgement of the response; before it a
+//! proxy may be asked for a tunnel.
 
+mod cookies;
+mod proxy;
 mod request;
 mod response;
 
+pub use cookies::Jar;
+pub use proxy::{connect_request, judge_tunnel};
 pub use request::Request;
-pub use response::{MAX_HEAD_BYTES, Upgraded, judge};
+pub use response::{MAX_HEAD_BYTES, Rejection, Upgraded, judge};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

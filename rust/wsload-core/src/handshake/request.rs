@@ -1,14 +1,19 @@
 //! The upgrade request, rendered once for all connections but for its key.
 
-use super::key_of;
+use super::{Jar, key_of};
+use crate::deflate::Offer;
 use crate::plan::{Handshake, Target};
 
-/// A request with a hole for the key.
+/// A request with a hole for the key and one for cookies.
 #[derive(Debug)]
 pub struct Request {
     before_key: Vec<u8>,
     after_key: Vec<u8>,
+    cookies: Vec<(String, String)>,
     subprotocols: Vec<String>,
+    pub(super) requires_subprotocol: bool,
+    pub(super) keeps_cookies: bool,
+    pub(super) offer: Option<Offer>,
 }
 
 impl Request {
@@ -23,13 +28,17 @@ impl Request {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
             target.resource
         );
-        let mut after_key = String::from("\r\n");
+        let mut after_key = String::new();
         let mut line = |name: &str, value: &str| after_key.extend([name, ": ", value, "\r\n"]);
         if let Some(origin) = &handshake.origin {
             line("Origin", origin);
         }
         if !handshake.subprotocols.is_empty() {
             line("Sec-WebSocket-Protocol", &handshake.subprotocols.join(", "));
+        }
+        let offer = handshake.compression.map(|compression| compression.offer);
+        if let Some(offer) = offer {
+            line("Sec-WebSocket-Extensions", &offer.header_value());
         }
         for (name, value) in handshake.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("host")) {
             line(name, value);
@@ -38,14 +47,24 @@ impl Request {
         Self {
             before_key: before_key.into_bytes(),
             after_key: after_key.into_bytes(),
+            cookies: handshake.cookies.clone(),
             subprotocols: handshake.subprotocols.clone(),
+            requires_subprotocol: handshake.require_subprotocol,
+            keeps_cookies: handshake.keep_cookies,
+            offer,
         }
     }
 
-    /// Appends the request of one connection. `nonce` must be random and new (section 4.1, item 7).
-    pub fn append(&self, nonce: [u8; 16], out: &mut Vec<u8>) {
+    /// Appends the request of one connection, with the cookies it has been given. `nonce` must be random and new
+    /// (section 4.1, item 7).
+    pub fn append(&self, nonce: [u8; 16], jar: &Jar, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before_key);
         out.extend_from_slice(&key_of(nonce));
+        out.extend_from_slice(b"\r\n");
+        let cookies = jar.header_value(&self.cookies);
+        if !cookies.is_empty() {
+            out.extend([b"Cookie: ", cookies.as_bytes(), b"\r\n"].concat());
+        }
         out.extend_from_slice(&self.after_key);
     }
 
@@ -58,6 +77,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Compression;
 
     fn rendered(handshake: &Handshake) -> String {
         let target = Target {
@@ -67,13 +87,13 @@ mod tests {
             host_header: "example.com:8080".into(),
         };
         let mut out = Vec::new();
-        Request::new(&target, handshake).append(*b"the sample nonce", &mut out);
+        Request::new(&target, handshake).append(*b"the sample nonce", &Jar::default(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn section_4_1_the_least_a_request_has() {
-        let least = Handshake { headers: Vec::new(), subprotocols: Vec::new(), origin: None };
+        let least = Handshake::default();
         assert_eq!(
             rendered(&least),
             "GET /chat?room=1 HTTP/1.1\r\nHost: example.com:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -87,11 +107,15 @@ mod tests {
             headers: vec![("X-A".into(), "1".into()), ("host".into(), "other".into()), ("X-B".into(), "2".into())],
             subprotocols: vec!["chat.v2".into(), "chat.v1".into()],
             origin: Some("https://example.com".into()),
+            cookies: vec![("a".into(), "1".into()), ("b".into(), "2".into())],
+            compression: Some(Compression { offer: Offer::default(), level: 6 }),
+            ..Handshake::default()
         };
         let text = rendered(&full);
         assert!(text.contains("\r\nHost: other\r\n") && !text.contains("8080"));
         assert!(text.ends_with(
-            "\r\nOrigin: https://example.com\r\nSec-WebSocket-Protocol: chat.v2, chat.v1\r\nX-A: 1\r\nX-B: 2\r\n\r\n"
+            "\r\nCookie: a=1; b=2\r\nOrigin: https://example.com\r\nSec-WebSocket-Protocol: chat.v2, chat.v1\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nX-A: 1\r\nX-B: 2\r\n\r\n"
         ));
     }
 }

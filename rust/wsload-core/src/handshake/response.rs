@@ -1,25 +1,75 @@
 //! The judgement of the server's response (RFC 6455 section 4.1, page 19).
 
 use super::{Request, accept_of, key_of};
+use crate::deflate::{self, Agreed};
 use crate::error::{Failure, HandshakeFault};
 
 /// Longest response head read.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
-const MAX_HEADERS: usize = 128;
+pub(super) const MAX_HEADERS: usize = 128;
 /// Bytes of a rejecting response's body that are kept for a person to read.
 const BODY_PREFIX_BYTES: usize = 160;
+/// Headers of a rejecting response that tell a person why. None of them is a secret; a query in one may be.
+const TELLING_HEADERS: [&str; 6] =
+    ["Location", "WWW-Authenticate", "Proxy-Authenticate", "Retry-After", "Server", "Via"];
 
 /// What was agreed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upgraded {
     /// The subprotocol that the server chose among those offered.
     pub subprotocol: Option<String>,
+    /// The compression, if it was offered and accepted.
+    pub deflate: Option<Agreed>,
+    /// Values of `Set-Cookie`, when the request's owner keeps cookies.
+    pub cookies: Vec<String>,
 }
 
-/// Judges the bytes received so far in answer to the request with this `nonce`.
+/// A response that does not do what was asked. Texts are printable, cut, and without what may be secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: String,
+    /// Headers that tell why, as `Name: value`.
+    pub headers: Vec<String>,
+    /// The first bytes of the body.
+    pub body: String,
+}
+
+impl Rejection {
+    /// What tells it from other rejections.
+    pub fn detail(&self) -> String {
+        let location = self.headers.iter().find_map(|line| line.strip_prefix("Location: "));
+        let to = location.map_or_else(String::new, |location| format!(" to {location}"));
+        let body = &self.body[..self.body.floor_char_boundary(48)];
+        let said = if body.is_empty() { String::new() } else { format!(" \"{body}\"") };
+        format!("{} {}{to}{said}", self.status, self.reason).trim_end().to_owned()
+    }
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.status, self.reason)?;
+        if !self.headers.is_empty() {
+            write!(f, " ({})", self.headers.join("; "))?;
+        }
+        if !self.body.is_empty() {
+            write!(f, " \"{}\"", self.body)?;
+        }
+        Ok(())
+    }
+}
+
+/// Judges the bytes received so far in answer to the request with this `nonce`. `ended`: nothing more will come.
 ///
-/// `Ok(None)`: the head is not complete. `Ok(Some((_, len)))`: accepted; what follows byte `len` are frames.
-pub fn judge(request: &Request, nonce: [u8; 16], bytes: &[u8]) -> Result<Option<(Upgraded, usize)>, Failure> {
+/// `Ok(None)`: more bytes are needed. `Ok(Some((_, len)))`: accepted; what follows byte `len` are frames.
+pub fn judge(
+    request: &Request,
+    nonce: [u8; 16],
+    bytes: &[u8],
+    ended: bool,
+) -> Result<Option<(Upgraded, usize)>, Failure> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let too_large = HandshakeFault::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES, limit_headers: MAX_HEADERS };
@@ -29,15 +79,60 @@ pub fn judge(request: &Request, nonce: [u8; 16], bytes: &[u8]) -> Result<Option<
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(too_large.into()),
         Err(_) => return Err(HandshakeFault::Malformed.into()),
     };
-    let status = response.code.unwrap_or_default();
-    if status != 101 {
-        let detail = describe(response.reason.unwrap_or_default(), &bytes[len..]);
-        return Err(Failure::UpgradeRejected { status, detail });
+    if response.code != Some(101) {
+        return match reject(&response, &bytes[len..], ended) {
+            Some(rejection) => Err(Failure::UpgradeRejected(rejection)),
+            None => Ok(None),
+        };
     }
     if response.version != Some(1) {
         return Err(HandshakeFault::HttpVersion.into());
     }
     Ok(Some((judge_headers(request, nonce, response.headers)?, len)))
+}
+
+/// What a rejecting response says, once enough of its body is there.
+pub(super) fn reject(response: &httparse::Response<'_, '_>, body: &[u8], ended: bool) -> Option<Rejection> {
+    let value = |name: &str| {
+        let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| header.value.trim_ascii())
+    };
+    let status = response.code.unwrap_or_default();
+    let length = value("Content-Length").and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    let chunked = value("Transfer-Encoding").is_some_and(|coding| coding.to_ascii_lowercase().ends_with(b"chunked"));
+    let bodiless = matches!(status, 100..=199 | 204 | 304);
+    let complete = ended
+        || bodiless
+        || body.len() >= BODY_PREFIX_BYTES
+        || length.is_some_and(|length| body.len() >= length)
+        || (chunked && body.ends_with(b"0\r\n\r\n"));
+    if !complete {
+        return None;
+    }
+    // Of a chunked body the first chunk is what a person wants to see, without its size.
+    let first_chunk = || {
+        let start = body.windows(2).position(|pair| pair == b"\r\n").map_or(0, |end| end + 2);
+        let text = &body[start..];
+        &text[..text.windows(2).position(|pair| pair == b"\r\n").unwrap_or(text.len())]
+    };
+    let body = if chunked { first_chunk() } else { body };
+    let telling = |name: &&str| value(name).map(|found| format!("{name}: {}", without_query(&cut(found))));
+    Some(Rejection {
+        status,
+        reason: printable(response.reason.unwrap_or_default().as_bytes()),
+        headers: TELLING_HEADERS.iter().filter_map(telling).collect(),
+        body: cut(body.trim_ascii()).trim_end().to_owned(),
+    })
+}
+
+/// The beginning, printable.
+fn cut(bytes: &[u8]) -> String {
+    printable(&bytes[..bytes.len().min(BODY_PREFIX_BYTES)])
+}
+
+/// A query may hold a token: only that there is one is told.
+fn without_query(text: &str) -> String {
+    text.split_once('?').map_or_else(|| text.to_owned(), |(before, _)| format!("{before}?***"))
 }
 
 fn judge_headers(
@@ -67,21 +162,17 @@ fn judge_headers(
     if accept != accept_of(&key_of(nonce)) {
         return Err(HandshakeFault::AcceptWrong);
     }
-    if let Some(extensions) = values("Sec-WebSocket-Extensions").find(|value| !value.is_empty()) {
-        return Err(HandshakeFault::Extension(printable(extensions)));
-    }
+    // Section 9.1 allows a list over several lines, section 11.3.2 only one line in a response.
+    let extensions = single("Sec-WebSocket-Extensions")?.map(printable).unwrap_or_default();
+    let deflate = deflate::judge(request.offer.as_ref(), &extensions)?;
     let subprotocol = single("Sec-WebSocket-Protocol")?.map(printable);
-    match subprotocol {
-        Some(chosen) if !request.offered(&chosen) => Err(HandshakeFault::Subprotocol(chosen)),
-        subprotocol => Ok(Upgraded { subprotocol }),
+    match &subprotocol {
+        Some(chosen) if !request.offered(chosen) => return Err(HandshakeFault::Subprotocol(chosen.clone())),
+        None if request.requires_subprotocol => return Err(HandshakeFault::SubprotocolMissing),
+        _ => {}
     }
-}
-
-/// Reason and the beginning of the body, in one line.
-fn describe(reason: &str, body: &[u8]) -> String {
-    let body = printable(body[..body.len().min(BODY_PREFIX_BYTES)].trim_ascii());
-    let reason = printable(reason.as_bytes());
-    if body.is_empty() { reason } else { format!("{reason} \"{body}\"") }
+    let kept = request.keeps_cookies.then(|| values("Set-Cookie")).into_iter().flatten();
+    Ok(Upgraded { subprotocol, deflate, cookies: kept.map(printable).collect() })
 }
 
 /// Bytes of a server as text in which nothing can move a terminal's cursor or end a line.
@@ -95,7 +186,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{Handshake, Target};
+    use crate::deflate::{ExtensionFault, Offer};
+    use crate::plan::{Compression, Handshake, Target};
 
     const NONCE: [u8; 16] = *b"the sample nonce";
     const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -104,7 +196,7 @@ mod tests {
     fn request() -> Request {
         let target = Target { host: "h".into(), port: 80, resource: "/".into(), host_header: "h".into() };
         let subprotocols = vec!["chat.v2".to_owned(), "chat.v1".to_owned()];
-        Request::new(&target, &Handshake { headers: Vec::new(), subprotocols, origin: None })
+        Request::new(&target, &Handshake { subprotocols, ..Handshake::default() })
     }
 
     fn response(lines: &[&str]) -> Vec<u8> {
@@ -116,7 +208,7 @@ mod tests {
     }
 
     fn judged(bytes: &[u8]) -> Result<Option<(Upgraded, usize)>, Failure> {
-        judge(&request(), NONCE, bytes)
+        judge(&request(), NONCE, bytes, false)
     }
 
     fn fault(bytes: &[u8]) -> HandshakeFault {
@@ -134,7 +226,7 @@ mod tests {
             assert_eq!(judged(&bytes[..part]), Ok(None), "{part} bytes");
         }
         bytes.extend([0x81, 0]);
-        assert_eq!(judged(&bytes), Ok(Some((Upgraded { subprotocol: None }, len))));
+        assert_eq!(judged(&bytes), Ok(Some((Upgraded::default(), len))));
     }
 
     #[test]
@@ -168,7 +260,7 @@ mod tests {
             ),
             (
                 with("Sec-WebSocket-Extensions: permessage-deflate"),
-                HandshakeFault::Extension("permessage-deflate".into()),
+                HandshakeFault::Extension(ExtensionFault::NotOffered("permessage-deflate".into())),
             ),
             (b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), HandshakeFault::Malformed),
             (b"\x16\x03\x01\x02\x00".to_vec(), HandshakeFault::Malformed),
@@ -189,16 +281,71 @@ mod tests {
         assert_eq!(upgraded.subprotocol.as_deref(), Some("chat.v1"));
     }
 
+    fn rejected(bytes: &[u8], ended: bool) -> Option<Rejection> {
+        match judge(&request(), NONCE, bytes, ended) {
+            Ok(None) => None,
+            Err(Failure::UpgradeRejected(rejection)) => Some(rejection),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn section_4_1_another_status_is_told_with_the_beginning_of_its_body() {
-        let busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nbusy\x1b[2J\nnow";
-        assert_eq!(
-            judged(busy),
-            Err(Failure::UpgradeRejected {
-                status: 503,
-                detail: "Service Unavailable \"busy\u{fffd}[2J\u{fffd}now\"".into()
-            })
-        );
+    fn section_4_1_another_status_is_told_with_what_its_sender_says() {
+        let busy = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nSet-Cookie: secret\r\n\r\nbusy\x1b[2J\nnow";
+        // Without a length the body goes on until the end.
+        assert_eq!(rejected(busy, false), None);
+        let rejection = rejected(busy, true).unwrap();
+        assert_eq!(rejection.to_string(), "503 Service Unavailable (Retry-After: 1) \"busy\u{fffd}[2J\u{fffd}now\"");
+        assert_eq!(rejection.detail(), "503 Service Unavailable \"busy\u{fffd}[2J\u{fffd}now\"");
+    }
+
+    #[test]
+    fn section_4_1_a_redirect_is_told_with_where_to_but_without_a_query() {
+        let moved = b"HTTP/1.1 302 Found\r\nLocation: /login?token=x\r\nContent-Length: 0\r\n\r\n";
+        let rejection = rejected(moved, false).unwrap();
+        assert_eq!(rejection.to_string(), "302 Found (Location: /login?***)");
+        assert_eq!(rejection.detail(), "302 Found to /login?***");
+    }
+
+    #[test]
+    fn the_beginning_of_a_body_is_awaited_and_no_more() {
+        let head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\n";
+        assert_eq!(rejected(&[head, &b"no"[..]].concat(), false), None);
+        assert_eq!(rejected(&[head, &b"no no"[..]].concat(), false).unwrap().body, "no no");
+        let long = [&b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"[..], &[b'x'; 500]].concat();
+        assert_eq!(rejected(&long, false).unwrap().body.len(), BODY_PREFIX_BYTES);
+        let chunked = b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngone\r\n0\r\n\r\n";
+        assert_eq!(rejected(&chunked[..chunked.len() - 5], false), None);
+        assert_eq!(rejected(chunked, false).unwrap().body, "gone");
+        assert!(rejected(b"HTTP/1.1 304 Not Modified\r\n\r\n", false).is_some());
+    }
+
+    #[test]
+    fn section_9_1_an_extension_is_judged_by_its_own_rules() {
+        let offering = |answer: &str| {
+            let target = Target { host: "h".into(), port: 80, resource: "/".into(), host_header: "h".into() };
+            let compression = Some(Compression { offer: Offer::default(), level: 6 });
+            let request = Request::new(&target, &Handshake { compression, ..Handshake::default() });
+            judge(&request, NONCE, &with(&format!("Sec-WebSocket-Extensions: {answer}")), false)
+        };
+        let Ok(Some((upgraded, _))) = offering("permessage-deflate; client_no_context_takeover") else { panic!() };
+        assert!(upgraded.deflate.unwrap().client_no_context_takeover);
+        let twice = offering("permessage-deflate\r\nSec-WebSocket-Extensions: permessage-deflate");
+        assert_eq!(twice, Err(HandshakeFault::Repeated("Sec-WebSocket-Extensions").into()));
+        assert!(matches!(offering("permessage-deflate; x=1"), Err(Failure::BadAccept(HandshakeFault::Extension(_)))));
+    }
+
+    #[test]
+    fn section_4_1_a_subprotocol_may_be_required_and_cookies_kept() {
+        let target = Target { host: "h".into(), port: 80, resource: "/".into(), host_header: "h".into() };
+        let subprotocols = vec!["chat".to_owned()];
+        let handshake =
+            Handshake { subprotocols, require_subprotocol: true, keep_cookies: true, ..Handshake::default() };
+        let request = Request::new(&target, &handshake);
+        let judged = |more| judge(&request, NONCE, &with(more), false);
+        assert_eq!(judged("Set-Cookie: a=1"), Err(HandshakeFault::SubprotocolMissing.into()));
+        let both = judged("Sec-WebSocket-Protocol: chat\r\nSet-Cookie: a=1\r\nset-cookie: b=2").unwrap().unwrap();
+        assert_eq!((both.0.subprotocol.as_deref(), both.0.cookies), (Some("chat"), vec!["a=1".into(), "b=2".into()]));
     }
 
     #[test]

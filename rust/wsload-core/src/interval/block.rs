@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureRecord, Failures, Metric, Snapshot};
+use super::{Agreement, FailureRecord, Failures, Metric, Negotiated, Snapshot};
 use crate::histogram::{HistogramError, MergedHistogram};
 use crate::tally::{Counters, Gauges};
 
@@ -44,6 +44,7 @@ struct Header {
     gauges: Gauges,
     close_codes: BTreeMap<u16, u64>,
     failures: Vec<FailureRecord>,
+    negotiated: Vec<Agreement>,
     histograms: Vec<Listed>,
 }
 
@@ -74,6 +75,8 @@ pub struct Interval {
     pub close_codes: BTreeMap<u16, u64>,
     /// What went wrong.
     pub failures: Failures,
+    /// What new connections agreed on with the server.
+    pub negotiated: Negotiated,
     /// By metric and message name (empty where a metric has none).
     pub histograms: BTreeMap<(Metric, Arc<str>), MergedHistogram>,
 }
@@ -94,6 +97,7 @@ impl Snapshot {
             gauges: self.gauges.clone(),
             close_codes: self.recorder.close_codes.clone(),
             failures: self.recorder.failures.records().to_vec(),
+            negotiated: self.recorder.negotiated.agreements().to_vec(),
             histograms: Vec::new(),
         };
         write_block(header, recorded)
@@ -121,8 +125,10 @@ impl Interval {
         }
         let mut failures = Failures::default();
         failures.merge(&header.failures);
+        let mut negotiated = Negotiated::default();
+        negotiated.merge(&header.negotiated);
         let Header { index, warmup, start_ns, end_ns, counters, gauges, close_codes, .. } = header;
-        Ok(Self { index, warmup, start_ns, end_ns, counters, gauges, close_codes, failures, histograms })
+        Ok(Self { index, warmup, start_ns, end_ns, counters, gauges, close_codes, failures, negotiated, histograms })
     }
 
     /// Adds what another worker saw of the same interval.
@@ -139,6 +145,7 @@ impl Interval {
             *sum = sum.saturating_add(*count);
         }
         self.failures.merge(other.failures.records());
+        self.negotiated.merge(other.negotiated.agreements());
         for ((metric, message), histogram) in &other.histograms {
             add_to(&mut self.histograms, *metric, message, histogram);
         }
@@ -159,6 +166,7 @@ impl Interval {
             gauges: self.gauges.clone(),
             close_codes: self.close_codes.clone(),
             failures: self.failures.records().to_vec(),
+            negotiated: self.negotiated.agreements().to_vec(),
             histograms: Vec::new(),
         };
         write_block(header, recorded)

@@ -5,10 +5,12 @@
 
 mod block;
 mod failures;
+mod negotiated;
 mod recorder;
 
 pub use block::{Interval, IntervalError};
 pub use failures::{FailureRecord, Failures};
+pub use negotiated::{Agreement, Aspect, Negotiated};
 pub use recorder::{Recorder, RecorderPool, Snapshot};
 
 use serde::{Deserialize, Serialize};
@@ -47,10 +49,14 @@ metrics! {
     ReceiveLag = "receive_lag", per message: true;
     /// First SYN to a standing TCP connection.
     ConnectTcp = "connect_tcp", per message: false;
+    /// Standing TCP connection, or tunnel, to finished TLS handshake.
+    ConnectTls = "connect_tls", per message: false;
     /// Upgrade request to its accepted response.
     ConnectUpgrade = "connect_upgrade", per message: false;
     /// First SYN to the accepted upgrade.
     Connect = "connect", per message: false;
+    /// Ping of ours to its pong.
+    PingTime = "ping_time", per message: false;
 }
 
 #[cfg(test)]

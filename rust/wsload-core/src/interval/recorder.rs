@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Failures, Metric};
+use super::{Failures, Metric, Negotiated};
 use crate::histogram::LatencyHistogram;
 use crate::tally::{Counters, Gauges};
 
@@ -19,6 +19,8 @@ pub struct Recorder {
     pub failures: Failures,
     /// How often each close code was received.
     pub close_codes: BTreeMap<u16, u64>,
+    /// What new connections agreed on with the server.
+    pub negotiated: Negotiated,
     /// By place of the metric; made at its first value (132 KiB each).
     histograms: [Option<Box<LatencyHistogram>>; Metric::ALL.len()],
 }
@@ -60,6 +62,7 @@ impl Recorder {
         self.counters = Counters::default();
         self.failures.clear();
         self.close_codes.clear();
+        self.negotiated.clear();
         self.histograms.iter_mut().flatten().for_each(|histogram| histogram.clear());
     }
 }

@@ -8,6 +8,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::opcode::close_code_is_valid;
+
+mod wire;
+
+pub use wire::{Close, Compression, Dial, Handshake, Identity, Ping, Proxy, Target, Tls, TlsVersion, Trust};
+
 /// The only plan version this build reads.
 pub const SCHEMA_VERSION: u32 = 1;
 /// A hundred years: with longer spans, sums of instants would not fit 64 bits.
@@ -21,8 +27,16 @@ const MIN_RATE_PER_S: f64 = 1e-6;
 pub struct Plan {
     /// Must equal [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Where to connect.
+    /// The service that is asked for.
     pub target: Target,
+    /// Where TCP connects to: the target, an address given in its stead, or a proxy. The parent resolves it.
+    pub dial: Dial,
+    /// The proxy's errand, if `dial` is one.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub proxy: Option<Proxy>,
+    /// How to secure the connection; `None`: not at all.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub tls: Option<Tls>,
     /// What the opening handshake carries beside what RFC 6455 asks for.
     pub handshake: Handshake,
     /// Connections over the whole run, all workers together.
@@ -62,35 +76,21 @@ pub struct Plan {
     pub grain_ns: u64,
     /// Seed of all randomness a user can see.
     pub seed: u64,
-    /// Longest message accepted from the server.
+    /// Longest frame payload accepted from the server.
+    pub max_frame_bytes: u64,
+    /// Longest message accepted from the server, inflated if compressed.
     pub max_message_bytes: u64,
-}
-
-/// Where to connect and what to ask for there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// Host name or address literal (IPv6 without brackets).
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Path and query, not empty (RFC 6455 section 3).
-    pub resource: String,
-    /// Value of the `Host` header: the port is named only when it is not the scheme's default.
-    pub host_header: String,
-}
-
-/// What the opening handshake carries beside what RFC 6455 asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Handshake {
-    /// Extra header lines in order (cookies included, as one `Cookie` line).
-    pub headers: Vec<(String, String)>,
-    /// Offered subprotocols in order of preference.
-    pub subprotocols: Vec<String>,
-    /// Value of `Origin`, sent only when set.
+    /// Send messages in frames of at most this size; `None`: each in one.
     #[serde(deserialize_with = "Option::deserialize")]
-    pub origin: Option<String>,
+    pub fragment_bytes: Option<u64>,
+    /// Pings of ours.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub ping: Option<Ping>,
+    /// What our Close at the end of the run says.
+    pub close: Close,
+    /// Attempts under way at once on one worker; `None`: the engine's own bound.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub max_opening: Option<u32>,
 }
 
 /// The load model: what starts messages.
@@ -111,6 +111,8 @@ pub enum Load {
     },
     /// Connections only listen.
     Idle,
+    /// Connections send back what they receive.
+    Echo,
 }
 
 /// How an open schedule spreads its instants.
@@ -201,6 +203,7 @@ impl Plan {
         require(connect_rate.is_finite() && connect_rate > 0.0, "connect_rate_per_s", "must be positive")?;
         self.validate_spans()?;
         self.validate_load()?;
+        self.validate_wire()?;
         for message in self.message.iter().chain(&self.first_message) {
             let valid = message.kind == MessageKind::Binary || std::str::from_utf8(&message.payload).is_ok();
             require(valid, "message.payload", "text must be valid UTF-8")?;
@@ -236,10 +239,33 @@ impl Plan {
                 let in_range = rate_per_s.is_finite() && rate_per_s >= MIN_RATE_PER_S;
                 require(in_range, "load.rate_per_s", "must be at least 0.000001")?;
             }
-            Load::Idle => require(self.duration_ns.is_some(), "duration_ns", "is needed when idle")?,
+            Load::Idle | Load::Echo => {
+                require(self.duration_ns.is_some(), "duration_ns", "is needed when nothing is scheduled")?;
+            }
         }
-        let sends = !matches!(self.load, Load::Idle);
-        require(sends == self.message.is_some(), "message", "is needed unless idle")
+        let scheduled = !matches!(self.load, Load::Idle | Load::Echo);
+        require(scheduled == self.message.is_some(), "message", "is needed when something is scheduled, and only then")
+    }
+
+    fn validate_wire(&self) -> Result<(), PlanError> {
+        let window = |bits: u8| (9..=15).contains(&bits);
+        if let Some(Compression { offer, level }) = self.handshake.compression {
+            let windows = window(offer.client_max_window_bits) && offer.server_max_window_bits.is_none_or(window);
+            require(windows, "handshake.compression.offer", "windows are 9 to 15 bits")?;
+            require(level <= 9, "handshake.compression.level", "must be at most 9")?;
+        }
+        if let Some(tls) = &self.tls {
+            require(tls.min_version <= tls.max_version, "tls.min_version", "must not be above max_version")?;
+        }
+        if let Some(ping) = self.ping {
+            require(ping.interval_ns >= 1_000_000, "ping.interval_ns", "must be at least 1 ms")?;
+            require(ping.timeout_ns > 0, "ping.timeout_ns", "must be positive")?;
+            require(ping.interval_ns.max(ping.timeout_ns) <= MAX_SPAN_NS, "ping", "must be at most 100 years")?;
+        }
+        require(close_code_is_valid(self.close.code), "close.code", "must not be sent")?;
+        require(self.close.reason.len() <= 123, "close.reason", "must be at most 123 bytes")?;
+        require(self.fragment_bytes != Some(0), "fragment_bytes", "must be positive")?;
+        require(self.max_opening != Some(0), "max_opening", "must be positive")
     }
 }
 
@@ -271,7 +297,20 @@ mod tests {
         json!({
             "schema_version": 1,
             "target": {"host": "::1", "port": 9000, "resource": "/chat?room=1", "host_header": "[::1]:9000"},
-            "handshake": {"headers": [["X-A", "1"]], "subprotocols": ["chat"], "origin": null},
+            "dial": {"host": "proxy", "port": 3128},
+            "proxy": {"authority": "[::1]:9000", "authorization": null},
+            "tls": {
+                "server_name": "localhost", "trust": {"authorities": "PEM"}, "min_version": "1.2", "max_version": "1.3",
+                "identity": {"certificate": "PEM", "key": "PEM"}, "resume": false
+            },
+            "handshake": {
+                "headers": [["X-A", "1"]], "cookies": [["a", "b"]], "keep_cookies": true, "subprotocols": ["chat"],
+                "require_subprotocol": true, "origin": null,
+                "compression": {"level": 6, "offer": {
+                    "server_no_context_takeover": false, "client_no_context_takeover": true,
+                    "server_max_window_bits": 10, "client_max_window_bits": 15
+                }}
+            },
             "connections": 1000,
             "connect_rate_per_s": 500.0,
             "connect_timeout_ns": 10_000_000_000_u64,
@@ -288,7 +327,12 @@ mod tests {
             "interval_ns": 1_000_000_000,
             "grain_ns": 250_000,
             "seed": u64::MAX,
-            "max_message_bytes": 1_048_576
+            "max_frame_bytes": 65_536,
+            "max_message_bytes": 1_048_576,
+            "fragment_bytes": 1_000,
+            "ping": {"interval_ns": 1_000_000_000, "timeout_ns": 500_000_000},
+            "close": {"code": 1000, "reason": "bye"},
+            "max_opening": 1
         })
     }
 
@@ -320,6 +364,8 @@ mod tests {
         let mut idle = with("/load", json!({"model": "idle"}));
         idle["message"] = Value::Null;
         assert_eq!(read(&idle).unwrap().load, Load::Idle);
+        idle["load"] = json!({"model": "echo"});
+        assert_eq!(read(&idle).unwrap().load, Load::Echo);
     }
 
     #[test]
@@ -333,7 +379,8 @@ mod tests {
         let mut plan = open_plan();
         plan["handshake"].as_object_mut().unwrap().remove("origin");
         assert!(shape(plan));
-        for object in ["", "/target", "/handshake", "/load", "/message"] {
+        let objects = ["/target", "/dial", "/proxy", "/tls", "/tls/identity", "/handshake", "/handshake/compression"];
+        for object in objects.into_iter().chain(["", "/load", "/message", "/ping", "/close"]) {
             let mut plan = open_plan();
             plan.pointer_mut(object).unwrap()["surprise"] = json!(1);
             assert!(shape(plan), "{object}");
@@ -372,10 +419,27 @@ mod tests {
             ("/message", json!(null), "message"),
             ("/message/kind", json!("text"), "message.payload"),
             ("/first_message/payload", json!("/w=="), "message.payload"),
+            ("/handshake/compression/level", json!(10), "handshake.compression.level"),
+            ("/handshake/compression/offer/client_max_window_bits", json!(8), "handshake.compression.offer"),
+            ("/handshake/compression/offer/server_max_window_bits", json!(16), "handshake.compression.offer"),
+            ("/ping/interval_ns", json!(999_999), "ping.interval_ns"),
+            ("/ping/timeout_ns", json!(0), "ping.timeout_ns"),
+            ("/ping/timeout_ns", json!(century), "ping"),
+            ("/close/code", json!(1005), "close.code"),
+            ("/close/reason", json!("x".repeat(124)), "close.reason"),
+            ("/fragment_bytes", json!(0), "fragment_bytes"),
+            ("/max_opening", json!(0), "max_opening"),
         ] {
             let error = read(&with(path, value.clone())).expect_err(path);
             assert!(error.starts_with(&format!("plan field {field}: ")), "{path} {value}: {error}");
         }
+    }
+
+    #[test]
+    fn versions_of_tls_are_in_order() {
+        let mut plan = with("/tls/min_version", json!("1.3"));
+        plan["tls"]["max_version"] = json!("1.2");
+        assert_eq!(read(&plan).unwrap_err(), "plan field tls.min_version: must not be above max_version");
     }
 
     #[test]
@@ -385,6 +449,6 @@ mod tests {
         assert_eq!(read(&closed).unwrap_err(), "plan field matching: a closed loop waits for replies");
         let mut idle = with("/load", json!({"model": "idle"}));
         (idle["message"], idle["duration_ns"], idle["iterations"]) = (json!(null), json!(null), json!(5));
-        assert_eq!(read(&idle).unwrap_err(), "plan field duration_ns: is needed when idle");
+        assert_eq!(read(&idle).unwrap_err(), "plan field duration_ns: is needed when nothing is scheduled");
     }
 }
