@@ -50,6 +50,7 @@ def make_interval(index: int = 0, *, warmup: bool = False, **fields: Any) -> Int
         "counters": {"due": 100, "sent": 100, "answered": 99, "unanswered": 1, "received": 99, "bytes_sent": 3_800},
         "gauges": {"open_connections": 10, "running_ns": SECOND, "rss_bytes": 1_000 + index},
         "close_codes": {},
+        "negotiated": {},
         "failures": (Failure("unanswered", "reply time-out", 1, index * SECOND + 5, f"example {index}"),),
         "histograms": {("response_time", "message"): encode(1_000 * (index + 1), 2_000)},
     }

@@ -14,6 +14,7 @@ __all__ = [
     "Shard",
     "Snapshot",
     "build_info",
+    "check_tls",
 ]
 
 COUNTERS: Final[tuple[str, ...]]
@@ -29,6 +30,9 @@ PLAN_SCHEMA_VERSION: Final[int]
 
 def build_info() -> dict[str, str]:
     """`version`, `profile` (release or debug) and `target` (architecture and system) of this module."""
+
+def check_tls(plan_json: str) -> None:
+    """ValueError: what is wrong with a certificate or key of the plan, for the person who named it."""
 
 @final
 class Shard:
@@ -91,6 +95,9 @@ class Interval:
     @property
     def failures(self) -> list[tuple[str, str, int, int, str]]:
         """Kind, detail, count, first seen (instant), example."""
+    @property
+    def negotiated(self) -> list[tuple[str, str, int]]:
+        """Aspect, value, connections: what new connections agreed on with the server."""
     @property
     def histograms(self) -> list[tuple[str, str, bytes]]:
         """Metric, message name (empty where it has none), V2-deflate HDR histogram."""

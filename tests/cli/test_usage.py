@@ -16,15 +16,14 @@ COUNT = "Write it in digits or with k or M: 1000, 50k, 1M."
 BAD_INPUT = [
     # The address.
     ("run", "URL: no argument", "missing argument 'URL'", RUN_HELP),
-    ("run http://h/chat", "scheme", "URL: http://h/chat does not begin with ws://",
+    ("run http://h/chat", "scheme", "URL: http://h/chat does not begin with ws:// or wss://",
      "A WebSocket address begins with ws://: ws://h/chat"),
-    ("run wss://h/", "TLS", "URL: wss:// (TLS) is not supported by this version",
-     "Aim at the ws:// side of the service."),
-    ("run h:9000", "no scheme", "URL: h:9000 does not begin with ws://", "Write ws://host:port/path."),
+    ("run h:9000", "no scheme", "URL: h:9000 does not begin with ws:// or wss://",
+     "Write ws://host:port/path, or wss:// for TLS."),
     ("run ws://h:99999/", "port", "URL: ws://h:99999/ has no valid port", "A port is a number from 1 to 65535."),
     ("run ws://h:x/", "port", "URL: ws://h:x/ has no valid port", "A port is a number from 1 to 65535."),
     ("run ws:///chat", "no host", "URL: ws:///chat names no host", "Write it as ws://host:port/path."),
-    ("run http://me:secret@h/", "password not shown", "URL: http://***@h/ does not begin with ws://",
+    ("run http://me:secret@h/", "password not shown", "URL: http://***@h/ does not begin with ws:// or wss://",
      "A WebSocket address begins with ws://: ws://***@h/"),
     # Quantities.
     (f"run {URL} -c 0", "no connection", "--connections: 0 connections",
@@ -63,7 +62,7 @@ BAD_INPUT = [
      "Add --rate or --rate-per-conn."),
     (f"run {URL} --match none", "nothing to wait for", "--match none: a closed loop waits for replies",
      "Add --rate or --rate-per-conn, or drop --match none."),
-    (f"run {URL} --idle --rate 5", "idle", "--rate: --idle sends nothing", "Drop one of the two."),
+    (f"run {URL} --idle --rate 5", "idle", "--rate: --idle has no schedule", "Drop one of the two."),
     (f"run {URL} --rate 1/h -d 10s", "rate without room",
      "--rate: at 1/h only one message is due in 10 s", "Raise the rate or the duration."),
     # The handshake.

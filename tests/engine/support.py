@@ -41,6 +41,7 @@ def make_block(span: Span, open_connections: int = 0, **counters: int) -> bytes:
         "gauges": dict.fromkeys(_core.GAUGES, 0) | {"open_connections": open_connections},
         "close_codes": {},
         "failures": [],
+        "negotiated": [],
         "histograms": [],
     }
     text = json.dumps(header).encode()

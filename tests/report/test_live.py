@@ -29,6 +29,7 @@ def interval(end_s: int, counters: dict[str, int] | None = None, failures: tuple
         counters=counters or {},
         gauges={"open_connections": 998},
         close_codes={},
+        negotiated={},
         failures=failures,
         histograms={},
     )

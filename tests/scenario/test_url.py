@@ -29,7 +29,7 @@ def test_section_3_what_an_address_comes_to(url: str, host: str, port: int, reso
         ("http://a/", "does not begin with ws://", "ws://a/"),
         ("localhost:9000", "does not begin with ws://", "ws://host:port/path"),
         ("", "does not begin with ws://", "ws://"),
-        ("wss://a/", "TLS", "ws://"),
+        ("https://a/", "does not begin with ws://", "wss://a/"),
         ("ws:///x", "names no host", "ws://host:port/path"),
         ("ws://a:0/", "no valid port", "1 to 65535"),
         ("ws://a:65536/", "no valid port", "1 to 65535"),

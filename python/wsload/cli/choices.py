@@ -22,3 +22,10 @@ class Match(StrEnum):
 
     ORDER = "order"
     NONE = "none"
+
+
+class TlsVersion(StrEnum):
+    """Versions of TLS."""
+
+    V1_2 = "1.2"
+    V1_3 = "1.3"

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from wsload.cli.choices import Arrivals, Format, Match
+from wsload.cli.choices import Arrivals, Format, Match, TlsVersion
 
 LOAD = "Load"
 MESSAGES = "Messages"
 CONNECTIONS = "Connections"
 HANDSHAKE = "Handshake"
+TLS = "TLS (wss://)"
+PROTOCOL = "Protocol"
 RESULT = "Run and result"
 
 
@@ -19,7 +21,9 @@ def _default(text: str) -> str:
     return f"  [default: {text}]"
 
 
-Url = Annotated[str, Argument(metavar="URL", help="Where to connect: ws://host:port/path", show_default=False)]
+Url = Annotated[
+    str, Argument(metavar="URL", help="Where to connect: ws://host:port/path, wss:// for TLS", show_default=False)
+]
 
 Connections = Annotated[
     str, Option("-c", "--connections", metavar="COUNT", help="Connections to hold open.", rich_help_panel=LOAD)
@@ -84,6 +88,10 @@ InFlight = Annotated[
     ),
 ]
 Idle = Annotated[bool, Option("--idle", help="Send nothing: hold connections and listen.", rich_help_panel=LOAD)]
+Echo = Annotated[
+    bool,
+    Option("--echo", help="Send back what is received, and nothing else.", rich_help_panel=LOAD),
+]
 Warmup = Annotated[
     str,
     Option("--warmup", metavar="TIME", help="Load before the measured part, kept apart from it.", rich_help_panel=LOAD),
@@ -167,6 +175,34 @@ SourceIp = Annotated[
     ),
 ]
 
+SerializeConnects = Annotated[
+    bool,
+    Option(
+        "--serialize-connects",
+        help="One connection in the opening handshake at a time, as RFC 6455 asks of clients; takes one worker.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+ConnectTo = Annotated[
+    str | None,
+    Option(
+        "--connect-to",
+        metavar="HOST:PORT",
+        help="Open TCP to this address; Host header and TLS name stay the URL's.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+ProxyFlag = Annotated[
+    str | None,
+    Option(
+        "--proxy",
+        metavar="URL|env",
+        help="HTTP proxy to CONNECT through: http://[user:password@]host:port, or what HTTP_PROXY, HTTPS_PROXY and"
+        " NO_PROXY say.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+
 HeaderFlag = Annotated[
     list[str] | None,
     Option(
@@ -183,6 +219,117 @@ Param = Annotated[
 ]
 Cookie = Annotated[
     list[str] | None, Option("--cookie", metavar="NAME=VALUE", help="Cookie. Repeatable.", rich_help_panel=HANDSHAKE)
+]
+CookieJar = Annotated[
+    bool,
+    Option(
+        "--cookie-jar",
+        help="Each connection keeps the cookies it is given and sends them when it is opened again.",
+        rich_help_panel=HANDSHAKE,
+    ),
+]
+User = Annotated[
+    str | None,
+    Option("-u", "--user", metavar="NAME:PASSWORD", help="Basic authorization.", rich_help_panel=HANDSHAKE),
+]
+Bearer = Annotated[
+    str | None, Option("--bearer", metavar="TOKEN", help="Bearer authorization.", rich_help_panel=HANDSHAKE)
+]
+RequireSubprotocol = Annotated[
+    bool,
+    Option(
+        "--require-subprotocol",
+        help="A server that chooses none of those offered has failed.",
+        rich_help_panel=HANDSHAKE,
+    ),
+]
+CompressFlag = Annotated[
+    str | None,
+    Option(
+        "--compress",
+        metavar="on|PARAMETERS",
+        help="Offer permessage-deflate; parameters as RFC 7692 names them, and level, such as"
+        " client_no_context_takeover,server_max_window_bits=10,level=1.",
+        rich_help_panel=HANDSHAKE,
+    ),
+]
+CaCert = Annotated[
+    Path | None,
+    Option(
+        "--cacert",
+        metavar="FILE",
+        help="Authorities to believe (PEM)." + _default("those this machine trusts"),
+        rich_help_panel=TLS,
+    ),
+]
+Cert = Annotated[Path | None, Option("--cert", metavar="FILE", help="Client certificate (PEM).", rich_help_panel=TLS)]
+Key = Annotated[Path | None, Option("--key", metavar="FILE", help="Its private key (PEM).", rich_help_panel=TLS)]
+Insecure = Annotated[
+    bool,
+    Option("-k", "--insecure", help="Do not check the server's certificate; the result says so.", rich_help_panel=TLS),
+]
+Sni = Annotated[
+    str | None,
+    Option(
+        "--sni",
+        metavar="NAME",
+        help="Name to ask for and to check the certificate against." + _default("the URL's host"),
+        rich_help_panel=TLS,
+    ),
+]
+TlsResume = Annotated[
+    bool,
+    Option(
+        "--tls-resume",
+        help="Resume earlier sessions." + _default("every handshake is a full one"),
+        rich_help_panel=TLS,
+    ),
+]
+TlsMin = Annotated[
+    TlsVersion, Option("--tls-min", help="Lowest version to offer." + _default("1.2"), rich_help_panel=TLS)
+]
+TlsMax = Annotated[
+    TlsVersion, Option("--tls-max", help="Highest version to offer." + _default("1.3"), rich_help_panel=TLS)
+]
+Fragment = Annotated[
+    str | None,
+    Option(
+        "--fragment",
+        metavar="SIZE",
+        help="Send messages in frames of at most this size." + _default("one frame each"),
+        rich_help_panel=PROTOCOL,
+    ),
+]
+MaxFrame = Annotated[
+    str, Option("--max-frame", metavar="SIZE", help="Longest frame to accept.", rich_help_panel=PROTOCOL)
+]
+MaxMessage = Annotated[
+    str,
+    Option("--max-message", metavar="SIZE", help="Longest message to accept, inflated.", rich_help_panel=PROTOCOL),
+]
+PingInterval = Annotated[
+    str | None,
+    Option(
+        "--ping-interval",
+        metavar="TIME",
+        help="Ping each connection so often, and measure." + _default("no pings"),
+        rich_help_panel=PROTOCOL,
+    ),
+]
+PingTimeout = Annotated[
+    str | None,
+    Option(
+        "--ping-timeout",
+        metavar="TIME",
+        help="A connection without a pong for so long is lost." + _default("10s"),
+        rich_help_panel=PROTOCOL,
+    ),
+]
+CloseCode = Annotated[
+    str, Option("--close-code", metavar="CODE", help="Close code sent at the end.", rich_help_panel=PROTOCOL)
+]
+CloseReason = Annotated[
+    str, Option("--close-reason", metavar="TEXT", help="Close reason sent with it.", rich_help_panel=PROTOCOL)
 ]
 Subprotocol = Annotated[
     list[str] | None,

@@ -1,5 +1,6 @@
 """`wsload run`: flags to scenario, scenario to result."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,12 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from wsload.cli import flags, values
-from wsload.cli.choices import Format, Match
+from wsload.cli.choices import Format, Match, TlsVersion
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from wsload.engine import RunResult
-    from wsload.scenario import Scenario
+    from wsload.scenario import Proxy, Scenario
 
 
 def run(
@@ -26,6 +27,7 @@ def run(
     grain: flags.Grain = "250us",
     in_flight: flags.InFlight = None,
     idle: flags.Idle = False,
+    echo: flags.Echo = False,
     warmup: flags.Warmup = "0s",
     message: flags.MessageText = None,
     message_file: flags.MessageFile = None,
@@ -38,11 +40,34 @@ def run(
     connect_timeout: flags.ConnectTimeout = "10s",
     reconnect: flags.Reconnect = "never",
     source_ip: flags.SourceIp = None,
+    serialize_connects: flags.SerializeConnects = False,
+    connect_to: flags.ConnectTo = None,
+    proxy: flags.ProxyFlag = None,
     header: flags.HeaderFlag = None,
     param: flags.Param = None,
     cookie: flags.Cookie = None,
+    cookie_jar: flags.CookieJar = False,
+    user: flags.User = None,
+    bearer: flags.Bearer = None,
     subprotocol: flags.Subprotocol = None,
+    require_subprotocol: flags.RequireSubprotocol = False,
     origin: flags.Origin = None,
+    compress: flags.CompressFlag = None,
+    cacert: flags.CaCert = None,
+    cert: flags.Cert = None,
+    key: flags.Key = None,
+    insecure: flags.Insecure = False,
+    sni: flags.Sni = None,
+    tls_resume: flags.TlsResume = False,
+    tls_min: flags.TlsMin = TlsVersion.V1_2,
+    tls_max: flags.TlsMax = TlsVersion.V1_3,
+    fragment: flags.Fragment = None,
+    max_frame: flags.MaxFrame = "64MiB",
+    max_message: flags.MaxMessage = "64MiB",
+    ping_interval: flags.PingInterval = None,
+    ping_timeout: flags.PingTimeout = None,
+    close_code: flags.CloseCode = "1000",
+    close_reason: flags.CloseReason = "",
     workers: flags.Workers = None,
     label: flags.Label = None,
     seed: flags.Seed = None,
@@ -59,7 +84,7 @@ def run(
     usage, nothing was started; 130 and 143 stopped by SIGINT or SIGTERM. Ctrl-C stops sending, awaits replies,
     closes and saves; the second time it ends at once, and saves.
     """
-    from wsload.scenario import LoadModel, Message, Scenario
+    from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
     load = LoadModel(
         connections=values.quantity("--connections", parse_count, connections),
@@ -68,6 +93,7 @@ def run(
         iterations=values.maybe("--iterations", parse_count, iterations),
         warmup_ns=values.quantity("--warmup", parse_duration, warmup),
         idle=idle,
+        echo=echo,
         rate_per_s=values.maybe("--rate", parse_rate, rate),
         rate_per_conn_per_s=values.maybe("--rate-per-conn", parse_rate, rate_per_conn),
         arrivals=arrivals.value if arrivals else None,
@@ -80,8 +106,25 @@ def run(
         params=values.pairs("--param", param),
         headers=values.headers(header),
         cookies=values.pairs("--cookie", cookie),
+        keep_cookies=cookie_jar,
+        user=user,
+        bearer=bearer,
         subprotocols=tuple(subprotocol or ()),
+        require_subprotocol=require_subprotocol,
         origin=origin,
+        compression=None if compress is None else parse_compression(compress),
+        connect_to=connect_to,
+        proxy=_proxy(proxy, url),
+        tls=TlsOptions(
+            cacert=cacert,
+            cert=cert,
+            key=key,
+            insecure=insecure,
+            server_name=sni,
+            min_version=tls_min.value,
+            max_version=tls_max.value,
+            resume=tls_resume,
+        ),
         message=Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
         first_message=first_message,
         match=match.value,
@@ -90,6 +133,14 @@ def run(
         reply_timeout_ns=values.quantity("--reply-timeout", parse_duration, reply_timeout),
         reconnect_attempts=values.attempts(reconnect),
         source_ips=tuple(source_ip or ()),
+        serialize_connects=serialize_connects,
+        max_frame_bytes=values.quantity("--max-frame", parse_size, max_frame),
+        max_message_bytes=values.quantity("--max-message", parse_size, max_message),
+        fragment_bytes=values.maybe("--fragment", parse_size, fragment),
+        ping_interval_ns=values.maybe("--ping-interval", parse_duration, ping_interval),
+        ping_timeout_ns=values.maybe("--ping-timeout", parse_duration, ping_timeout),
+        close_code=values.close_code(close_code),
+        close_reason=close_reason,
         **({} if seed is None else {"seed": values.seed(seed)}),
     )
     result = _execute(
@@ -97,6 +148,14 @@ def run(
     )
     _show(result, format)
     return result.exit_code
+
+
+def _proxy(asked: str | None, url: str) -> "Proxy | None":
+    from wsload.scenario import environment_proxy, parse_address, parse_proxy
+
+    if asked == "env":
+        return environment_proxy(parse_address(url, []), dict(os.environ))
+    return None if asked is None else parse_proxy(asked)
 
 
 def _execute(

@@ -70,6 +70,11 @@ def workers(text: str) -> int:
     return _whole("--workers", text, range(1, MAX_WORKERS + 1), "a number of processes")
 
 
+def close_code(text: str) -> int:
+    """A close code; which may be sent is the scenario's business."""
+    return _whole("--close-code", text, range(5000), "a close code")
+
+
 def port(text: str) -> int:
     """A port to listen on; 0 for any that is free."""
     return _whole("--port", text, range(1 << 16), "a port")

@@ -133,7 +133,7 @@ class Fleet:
 
         Not in the workers: resolving starts threads that stay, and cost every later system call.
         """
-        host, port = self._plan.target.host, self._plan.target.port
+        host, port = self._plan.dial.host, self._plan.dial.port
         asked = asyncio.create_task(_resolve(host, port))
         stopped = asyncio.create_task(self._stop_asked.wait())
         await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)

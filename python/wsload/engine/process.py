@@ -1,6 +1,7 @@
 """A worker process as its parent sees it: commands in, records out, and how it ended."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -89,6 +90,10 @@ class WorkerProcess:
         """Waits until the process is gone and its last words are read."""
         await self._process.wait()
         await self._stderr
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+            with contextlib.suppress(OSError):
+                await self._process.stdin.wait_closed()
 
     @property
     def is_done(self) -> bool:

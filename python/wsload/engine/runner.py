@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
+from wsload import _core
 from wsload.engine import limits
 from wsload.engine.fleet import Fleet
-from wsload.errors import EngineError, ExitCode, RunFileError
+from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
 from wsload.scenario import Plan, Scenario, build_plan
@@ -69,6 +70,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     """
     plan = build_plan(request.scenario)
     workers = choose_workers(plan, request.workers)
+    check_tls(plan)
     limits.raise_soft_fd_limit()
     limits.check(plan, workers, limits.machine())
     header = Header.describe(request.scenario, plan, request.labels, workers)
@@ -81,8 +83,30 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
 
 
 def choose_workers(plan: Plan, asked: int | None) -> int:
-    """One worker per core unless asked otherwise, and never more than connections."""
+    """One worker per core unless asked otherwise, and never more than connections.
+
+    Raises:
+        UsageError: several workers cannot open one connection at a time.
+    """
+    if plan.max_opening == 1:
+        if asked not in {None, 1}:
+            raise UsageError(f"--workers: {asked} workers cannot take turns", "--serialize-connects has one worker.")
+        return 1
     return min(asked or limits.cpus(), plan.connections)
+
+
+def check_tls(plan: Plan) -> None:
+    """Refuses certificates and keys that cannot be used, before a worker does.
+
+    Raises:
+        UsageError: what is wrong with which.
+    """
+    if plan.tls is None:
+        return
+    try:
+        _core.check_tls(plan.to_json())
+    except ValueError as error:
+        raise UsageError(str(error), "Check the file that the flag names, and what it holds.") from None
 
 
 def create_file(output: Path | None, plan: Plan, labels: dict[str, str], header: Header) -> RunFileWriter:

@@ -6,12 +6,14 @@ TITLES = {
     "unreachable": "host unreachable",
     "connect_timeout": "connect time-out",
     "tls": "TLS handshake failed",
+    "proxy_rejected": "no tunnel through the proxy",
     "upgrade_rejected": "upgrade rejected",
     "bad_accept": "upgrade response not acceptable",
     "protocol_error": "protocol broken by the server",
     "message_too_big": "message too big",
     "invalid_text": "text that is not UTF-8",
     "unanswered": "no reply",
+    "ping_timeout": "no pong",
     "unexpected_close": "connection closed by the server",
     "reset": "connection reset",
     "expectation_failed": "expectation not met",
@@ -23,12 +25,14 @@ _REMEDIES = {
     "unreachable": "Check the address, the route to it and any firewall between.",
     "connect_timeout": "The server accepts too slowly: lower --connect-rate, raise its backlog or --connect-timeout.",
     "tls": "Check the server's certificate and its TLS versions.",
+    "proxy_rejected": "Check --proxy and its credentials, and whether the proxy allows CONNECT to that port.",
     "upgrade_rejected": "The server speaks HTTP but does not upgrade here: check path, headers and the server's log.",
     "bad_accept": "The server, or a proxy before it, breaks RFC 6455 section 4.2.2.",
     "protocol_error": "The server breaks RFC 6455 section 5: show the example to whoever maintains it.",
     "message_too_big": "The server sent more than the limit that wsload takes.",
     "invalid_text": "The server should send as binary what is not UTF-8 (RFC 6455 section 8.1).",
     "unanswered": "Look at the server's log, or raise --reply-timeout. If it answers not every message: --match none.",
+    "ping_timeout": "The server hangs or the connection is dead; a slow server wants a longer --ping-timeout.",
     "unexpected_close": "The server's log should say why; --reconnect opens lost connections again.",
     "reset": "The server, or something between, cut it hard: look for a crash, an idle limit, a full queue.",
     "expectation_failed": "Compare the example with what the scenario expects.",
@@ -46,6 +50,21 @@ _BY_DETAIL = {
     ("upgrade_rejected", "426"): "The server does not take this for an upgrade: check the path and --subprotocol.",
     ("upgrade_rejected", "429"): "The server limits how fast connections may come: lower --connect-rate.",
     ("upgrade_rejected", "503"): "The server, or its proxy, is overloaded or down: lower --connect-rate or -c.",
+    ("proxy_rejected", "407"): "The proxy wants credentials: --proxy http://user:password@host:port.",
+    ("upgrade_rejected", "301"): "The server redirects, which is not followed: aim at where it points to.",
+    ("upgrade_rejected", "302"): "The server redirects, which is not followed: aim at where it points to, or log in.",
+    ("upgrade_rejected", "307"): "The server redirects, which is not followed: aim at where it points to.",
+    ("upgrade_rejected", "308"): "The server redirects, which is not followed: aim at where it points to.",
+    ("tls", "certificate expired"): "Renew the server's certificate; --insecure measures without checking it.",
+    ("tls", "certificate not valid yet"): "Check the clocks of server and this machine.",
+    ("tls", "certificate of an unknown issuer"): "Name the authority with --cacert, or check nothing with --insecure.",
+    ("tls", "certificate signed by itself"): "Let an authority sign it and name that with --cacert, or use --insecure.",
+    ("tls", "certificate for another name"): "Aim at a name in the certificate, or say which with --sni.",
+    ("tls", "client certificate wanted by the server"): "Give one with --cert and --key.",
+    ("tls", "client certificate refused by the server"): "Check which authorities the server accepts for clients.",
+    ("tls", "no common TLS version"): "Check --tls-min and --tls-max, and what the server allows.",
+    ("tls", "TLS version refused by the server"): "Check --tls-min and --tls-max, and what the server allows.",
+    ("tls", "not TLS"): "The server does not speak TLS on this port: ws:// instead of wss://?",
     ("unanswered", "connection ended"): "These replies were lost with their connections.",
     ("unanswered", "run aborted"): "The run was ended before they could come.",
     (
@@ -71,4 +90,6 @@ def title(kind: str, detail: str) -> str:
 
 def remedy(kind: str, detail: str) -> str:
     """What to do about it; empty for a kind of a later version."""
-    return _BY_DETAIL.get((kind, detail), _REMEDIES.get(kind, ""))
+    # An HTTP status goes on with what the server said.
+    known = {(kind, detail), (kind, detail.partition(" ")[0])} & _BY_DETAIL.keys()
+    return _BY_DETAIL[known.pop()] if known else _REMEDIES.get(kind, "")

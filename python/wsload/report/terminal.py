@@ -34,7 +34,9 @@ def render(summary: Summary, width: int) -> list[Text]:
     """The summary, line by line. Nothing is printed that was not measured."""
     lines = _head(summary, width)
     lines += _state(summary)
+    lines += _security(summary, width)
     lines += _figures(summary, width)
+    lines += _agreed(summary, width)
     lines += _failures(summary, width)
     lines += _latencies(summary, width)
     lines += _doubts(summary, width)
@@ -67,7 +69,7 @@ def _load(summary: Summary) -> str:
         return f"{format_rate(load.rate_per_s).removesuffix('/s')} msg/s open, {load.arrivals}"
     if load.model == "closed":
         return f"closed loop, {format_count(load.in_flight)} in flight"
-    return "idle"
+    return "idle" if load.model == "idle" else "sends back what it receives"
 
 
 def _terms(summary: Summary) -> list[str]:
@@ -75,6 +77,10 @@ def _terms(summary: Summary) -> list[str]:
     parts = []
     if summary.message_bytes is not None:
         parts.append(f"{format_count(summary.message_bytes)} bytes of {summary.message_kind}")
+    if summary.connected_to:
+        parts.append(f"connected to {printable(summary.connected_to)}")
+    if summary.proxy:
+        parts.append(f"through proxy {printable(summary.proxy)}")
     if summary.warmup_ns:
         parts.append(f"warm-up {format_duration(summary.warmup_ns)}")
     if summary.load.model == "open":
@@ -99,6 +105,44 @@ def _state(summary: Summary) -> list[Text]:
         "failed": reason,
     }
     return _lines(summary.outcome, [said[summary.outcome]], "bold yellow")
+
+
+def _security(summary: Summary, width: int) -> list[Text]:
+    if summary.tls is None or summary.tls.verified:
+        return []
+    text = "certificates were not checked (--insecure): anyone may have answered"
+    return _lines("insecure", flow(text.split(), width - MARGIN, " ", 0), "bold red")
+
+
+def _agreed(summary: Summary, width: int) -> list[Text]:
+    """What was agreed on with the server, with counts where connections differ."""
+    parts = []
+    # From the outside in: tls, then what it carries.
+    outside_in = sorted(summary.negotiated, key=lambda agreement: (not agreement.aspect.startswith("tls"), agreement.aspect))
+    for aspect, found in groupby(outside_in, key=lambda agreement: agreement.aspect):
+        values = list(found)
+        for agreement in values:
+            value = printable(agreement.value)
+            text = {
+                "tls_handshake": f"{value} handshakes",
+                "subprotocol": f"subprotocol {value}",
+                "compression": "no compression" if value == "none" else value,
+            }.get(aspect, value)
+            parts.append(f"{format_count(agreement.count)} × {text}" if len(values) > 1 else text)
+    if compression := summary.compression:
+        for plain, wire, way in (
+            (compression.sent_bytes, compression.sent_compressed_bytes, "sent"),
+            (compression.received_bytes, compression.received_compressed_bytes, "received"),
+        ):
+            if plain:
+                parts.append(f"{way} {format_bytes(plain)} as {format_bytes(wire)}")
+    lines = _lines("agreed", flow(parts, width - MARGIN, " · ", 0)) if parts else []
+    if summary.pings:
+        pings = [f"{format_count(summary.pings.sent)} sent", f"{format_count(summary.pings.answered)} answered"]
+        if time := summary.ping_time:
+            pings += [f"{name} {format_latency(value)}" for name, value in (("p50", time.p50), ("p99", time.p99))]
+        lines += _lines("pings", flow(pings, width - MARGIN, "   ", 0))
+    return lines
 
 
 def _figures(summary: Summary, width: int) -> list[Text]:

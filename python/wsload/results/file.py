@@ -170,6 +170,7 @@ class RunFile:
             gauges=dict(rows("name, value", "gauges")),
             close_codes=dict(rows("code, count", "close_codes")),
             failures=tuple(Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")),
+            negotiated={(aspect, value): n for aspect, value, n in rows("aspect, value, count", "negotiated")},
             histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
         )
 
@@ -188,6 +189,8 @@ def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
         connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", present)  # noqa: S608 - constants
     histograms = [(number, *key, encoded) for key, encoded in interval.histograms.items()]
     connection.executemany("INSERT INTO histograms VALUES (?, ?, ?, ?)", histograms)
+    negotiated = [(number, *key, count) for key, count in interval.negotiated.items()]
+    connection.executemany("INSERT INTO negotiated VALUES (?, ?, ?, ?)", negotiated)
     failures = [(number, f.kind, f.detail, f.count, f.first_ns, f.example) for f in interval.failures]
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", failures)
 

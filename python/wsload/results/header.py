@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wsload import __version__, _core
 from wsload.scenario import Plan, Scenario, redact_url
+from wsload.scenario.plan import REDACTED
 
 
 class Host(BaseModel):
@@ -48,8 +49,13 @@ class Header(BaseModel):
         redacted = plan.redacted()
         resolved = scenario.model_dump(mode="json")
         resolved["target"] = redact_url(scenario.target)
-        resolved["cookies"] = [[name, "***"] for name, _ in scenario.cookies]
-        resolved["headers"] = [[name, value] for name, value in redacted.handshake.headers if name.lower() != "cookie"]
+        resolved["cookies"] = [[name, REDACTED] for name, _ in scenario.cookies]
+        for secret in ("user", "bearer"):
+            if resolved[secret]:
+                resolved[secret] = REDACTED
+        if scenario.proxy and scenario.proxy.authorization:
+            resolved["proxy"]["authorization"] = REDACTED
+        resolved["headers"] = [list(pair) for pair in redacted.handshake.headers]
         return cls(
             wsload_version=__version__,
             build_profile=build_profile(),

@@ -22,8 +22,9 @@ class Failure:
 class Interval:
     """What happened from `start_ns` to `end_ns`, relative to the epoch; the connect ramp lies before 0.
 
-    `histograms` maps (metric, message name) to whole V2-deflate HDR histograms. `warmup` marks the counts of
-    messages that were intended during the warm-up; the same `index` may exist with and without it.
+    `negotiated` counts new connections by (aspect, value). `histograms` maps (metric, message name) to whole V2-deflate
+    HDR histograms. `warmup` marks the counts of messages that were intended during the warm-up; the same `index` may
+    exist with and without it.
     """
 
     index: int
@@ -34,6 +35,7 @@ class Interval:
     gauges: dict[str, int]
     close_codes: dict[int, int]
     failures: tuple[Failure, ...]
+    negotiated: dict[tuple[str, str], int]
     histograms: dict[tuple[str, str], bytes]
 
     @classmethod
@@ -51,5 +53,6 @@ class Interval:
                 Failure(kind, detail, count, first_ns - epoch_ns, example)
                 for kind, detail, count, first_ns, example in merged.failures
             ),
+            negotiated={(aspect, value): count for aspect, value, count in merged.negotiated},
             histograms={(metric, message): encoded for metric, message, encoded in merged.histograms},
         )

@@ -26,4 +26,9 @@ CREATE TABLE failures (
   interval_id INTEGER NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL, count INTEGER NOT NULL,
   first_ns INTEGER NOT NULL, example TEXT NOT NULL, PRIMARY KEY (interval_id, kind, detail)
 ) WITHOUT ROWID;
+-- What new connections agreed on with the server: tls, tls_handshake, subprotocol, compression.
+CREATE TABLE negotiated (
+  interval_id INTEGER NOT NULL, aspect TEXT NOT NULL, value TEXT NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (interval_id, aspect, value)
+) WITHOUT ROWID;
 CREATE TABLE notes (id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);

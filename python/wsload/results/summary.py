@@ -11,7 +11,7 @@ from wsload import _core
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
-from wsload.scenario import ClosedLoad, IdleLoad, OpenLoad
+from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, OpenLoad, parse_authority
 
 TOTALS = (
     "response_time",
@@ -20,7 +20,9 @@ TOTALS = (
     "receive_lag",
     "connect",
     "connect_tcp",
+    "connect_tls",
     "connect_upgrade",
+    "ping_time",
 )
 Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
 
@@ -123,6 +125,38 @@ class FailureSummary(_Section):
     example: str
 
 
+class Agreement(_Section):
+    """How many connections agreed with the server on one value; connections that were reopened count again."""
+
+    aspect: str = Field(description="tls, tls_handshake, subprotocol or compression")
+    value: str
+    count: int
+
+
+class CompressionSummary(_Section):
+    """Payload bytes over the whole run, before and after compression."""
+
+    sent_bytes: int
+    sent_compressed_bytes: int
+    received_bytes: int
+    received_compressed_bytes: int
+
+
+class Pings(_Section):
+    """Pings of ours over the whole run."""
+
+    sent: int
+    answered: int
+
+
+class Security(_Section):
+    """How the target was secured."""
+
+    verified: bool = Field(description="false: certificates were not checked (-k)")
+    resumption: bool = Field(description="whether sessions could be resumed")
+    server_name: str
+
+
 class Warmup(_Section):
     """The warm-up, kept apart from the result."""
 
@@ -171,8 +205,11 @@ class Summary(_Section):
     labels: dict[str, str]
     seed: str = Field(description="hexadecimal, as --seed takes it")
     host: Host
-    load: ClosedLoad | OpenLoad | IdleLoad
+    load: ClosedLoad | OpenLoad | IdleLoad | EchoLoad
     grain_ns: int
+    tls: Security | None
+    proxy: str | None = Field(description="address of the proxy")
+    connected_to: str | None = Field(description="address given in place of the target's")
     matching: Literal["order", "none"]
     message_kind: Literal["text", "binary"] | None
     message_bytes: int | None
@@ -191,7 +228,12 @@ class Summary(_Section):
     receive_lag: Stats | None
     connect: Stats | None
     connect_tcp: Stats | None
+    connect_tls: Stats | None
     connect_upgrade: Stats | None
+    ping_time: Stats | None
+    negotiated: list[Agreement]
+    compression: CompressionSummary | None
+    pings: Pings | None
     failures: list[FailureSummary]
     close_codes: dict[int, int]
     warmup: Warmup | None
@@ -212,6 +254,7 @@ class Fold:
         self._warmup: Counter[str] = Counter()
         self._whole: Counter[str] = Counter()
         self._close_codes: Counter[int] = Counter()
+        self._negotiated: Counter[tuple[str, str]] = Counter()
         self._failures: dict[tuple[str, str], Failure] = {}
         self._histograms = {metric: _core.Histogram() for metric in TOTALS}
         self._warmup_response = _core.Histogram()
@@ -224,6 +267,7 @@ class Fold:
         """Adds an interval, each (index, warmup) once."""
         self._whole.update(interval.counters)
         self._close_codes.update(interval.close_codes)
+        self._negotiated.update(interval.negotiated)
         self._rss_bytes_max = max(self._rss_bytes_max, interval.gauges.get("rss_bytes", 0))
         for failure in interval.failures:
             self._add_failure(failure)
@@ -233,7 +277,7 @@ class Fold:
             self._measured.update(interval.counters)
             self._running_ns += interval.gauges.get("running_ns", 0)
         for (metric, _message), encoded in interval.histograms.items():
-            if not interval.warmup or metric.startswith("connect"):
+            if not interval.warmup or metric.startswith(("connect", "ping")):
                 if metric in self._histograms:
                     self._histograms[metric].add(encoded)
             elif metric == "response_time":
@@ -270,6 +314,9 @@ class Fold:
             host=header.host,
             load=plan.load,
             grain_ns=plan.grain_ns,
+            tls=self._security(),
+            proxy=f"{plan.dial.host}:{plan.dial.port}" if plan.proxy else None,
+            connected_to=self._connected_to(),
             matching=plan.matching,
             message_kind=plan.message.kind if plan.message else None,
             message_bytes=len(plan.message.payload) if plan.message else None,
@@ -287,6 +334,12 @@ class Fold:
                 for f in sorted(self._failures.values(), key=lambda failure: -failure.count)
             ],
             close_codes=dict(sorted(self._close_codes.items())),
+            negotiated=[
+                Agreement(aspect=aspect, value=value, count=count)
+                for (aspect, value), count in sorted(self._negotiated.items())
+            ],
+            compression=self._compression(),
+            pings=self._pings(),
             warmup=self._warmup_summary(),
             generator=self._generator(),
             notes=[NoteSummary(at_ns=note.at_ns, kind=note.kind, text=note.text) for note in self._notes],
@@ -336,6 +389,36 @@ class Fold:
         sent, answered, unanswered = (self._warmup[name] for name in ("sent", "answered", "unanswered"))
         response_time = Stats.of(self._warmup_response)
         return Warmup(sent=sent, answered=answered, unanswered=unanswered, response_time=response_time)
+
+    def _security(self) -> Security | None:
+        tls = self._header.plan.tls
+        if tls is None:
+            return None
+        return Security(verified=tls.trust != "anyone", resumption=tls.resume, server_name=tls.server_name)
+
+    def _connected_to(self) -> str | None:
+        plan = self._header.plan
+        if plan.proxy:
+            target = (plan.target.host, plan.target.port)
+            return None if parse_authority(plan.proxy.authority) == target else plan.proxy.authority
+        same = (plan.dial.host, plan.dial.port) == (plan.target.host, plan.target.port)
+        return None if same else f"{plan.dial.host}:{plan.dial.port}"
+
+    def _compression(self) -> CompressionSummary | None:
+        if self._header.plan.handshake.compression is None:
+            return None
+        whole = self._whole
+        return CompressionSummary(
+            sent_bytes=whole["deflate_in_bytes"],
+            sent_compressed_bytes=whole["deflate_out_bytes"],
+            received_bytes=whole["inflate_out_bytes"],
+            received_compressed_bytes=whole["inflate_in_bytes"],
+        )
+
+    def _pings(self) -> Pings | None:
+        if self._header.plan.ping is None:
+            return None
+        return Pings(sent=self._whole["pings_sent"], answered=self._whole["pongs_received"])
 
     def _generator(self) -> Generator:
         own = {"workers", "workers_lost", "rss_bytes_max"}

@@ -2,17 +2,27 @@
 
 from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario
-from wsload.scenario.plan import ClosedLoad, IdleLoad, OpenLoad, Plan
-from wsload.scenario.url import redact_url
+from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, OpenLoad, Plan
+from wsload.scenario.url import parse_address, parse_authority, redact_url
+from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 
 __all__ = [
     "ClosedLoad",
+    "Compression",
+    "EchoLoad",
     "IdleLoad",
     "LoadModel",
     "Message",
     "OpenLoad",
     "Plan",
+    "Proxy",
     "Scenario",
+    "TlsOptions",
     "build_plan",
+    "environment_proxy",
+    "parse_address",
+    "parse_authority",
+    "parse_compression",
+    "parse_proxy",
     "redact_url",
 ]

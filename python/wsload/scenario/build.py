@@ -3,21 +3,34 @@
 import random
 import string
 from pathlib import Path
+from typing import Literal
 
 from wsload.errors import UsageError
 from wsload.scenario.model import DEFAULT_SIZE_BYTES, MAX_MESSAGE_BYTES, Scenario
 from wsload.scenario.plan import (
+    Authorities,
     ClosedLoad,
+    EchoLoad,
     IdleLoad,
     OpenLoad,
     Plan,
+    PlanClose,
+    PlanCompression,
+    PlanDial,
     PlanHandshake,
+    PlanIdentity,
     PlanMessage,
+    PlanOffer,
+    PlanPing,
+    PlanProxy,
     PlanTarget,
+    PlanTls,
 )
 from wsload.scenario.url import Address, parse_address
+from wsload.scenario.wire import Compression, basic, parse_dial, read_pem
 
 INTERVAL_NS = 10**9
+PING_TIMEOUT_NS = 10 * 10**9
 MESSAGE_NAME = "message"
 
 
@@ -33,8 +46,17 @@ def build_plan(scenario: Scenario) -> Plan:
         target=PlanTarget(
             host=address.host, port=address.port, resource=address.resource, host_header=address.host_header
         ),
+        dial=_dial(scenario, address),
+        proxy=_proxy(scenario, address),
+        tls=_tls(scenario, address),
         handshake=PlanHandshake(
-            headers=_headers(scenario, address), subprotocols=scenario.subprotocols, origin=scenario.origin
+            headers=_headers(scenario, address),
+            cookies=scenario.cookies,
+            keep_cookies=scenario.keep_cookies,
+            subprotocols=scenario.subprotocols,
+            require_subprotocol=scenario.require_subprotocol,
+            origin=scenario.origin,
+            compression=_compression(scenario.compression),
         ),
         connections=scenario.load.connections,
         connect_rate_per_s=scenario.load.connect_rate_per_s,
@@ -43,22 +65,81 @@ def build_plan(scenario: Scenario) -> Plan:
         source_ips=scenario.source_ips,
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
-        message=None if scenario.load.idle else _message(scenario),
+        message=None if scenario.unscheduled else _message(scenario),
         first_message=None if first is None else PlanMessage(name="first", kind="text", payload=first.encode()),
-        matching=scenario.match,
+        matching="none" if scenario.load.echo else scenario.match,
         duration_ns=scenario.duration_ns,
         iterations=scenario.load.iterations,
         warmup_ns=scenario.load.warmup_ns,
         interval_ns=INTERVAL_NS,
         grain_ns=scenario.load.grain_ns,
         seed=scenario.seed,
+        max_frame_bytes=scenario.max_frame_bytes,
         max_message_bytes=scenario.max_message_bytes,
+        fragment_bytes=scenario.fragment_bytes,
+        ping=_ping(scenario),
+        close=PlanClose(code=scenario.close_code, reason=scenario.close_reason),
+        max_opening=1 if scenario.serialize_connects else None,
     )
 
 
-def _load(scenario: Scenario) -> ClosedLoad | OpenLoad | IdleLoad:
+def _dial(scenario: Scenario, address: Address) -> PlanDial:
+    if scenario.proxy:
+        return PlanDial(host=scenario.proxy.host, port=scenario.proxy.port)
+    host, port = _server(scenario, address)
+    return PlanDial(host=host, port=port)
+
+
+def _server(scenario: Scenario, address: Address) -> tuple[str, int]:
+    return parse_dial(scenario.connect_to) if scenario.connect_to else (address.host, address.port)
+
+
+def _proxy(scenario: Scenario, address: Address) -> PlanProxy | None:
+    if scenario.proxy is None:
+        return None
+    host, port = _server(scenario, address)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return PlanProxy(authority=authority, authorization=scenario.proxy.authorization)
+
+
+def _tls(scenario: Scenario, address: Address) -> PlanTls | None:
+    options = scenario.tls
+    if address.scheme != "wss":
+        return None
+    trust: Authorities | Literal["anyone", "system"] = "anyone" if options.insecure else "system"
+    if options.cacert:
+        trust = Authorities(authorities=read_pem("--cacert", options.cacert))
+    identity = None
+    if options.cert and options.key:
+        identity = PlanIdentity(certificate=read_pem("--cert", options.cert), key=read_pem("--key", options.key))
+    return PlanTls(
+        server_name=options.server_name or address.host,
+        trust=trust,
+        identity=identity,
+        min_version=options.min_version,
+        max_version=options.max_version,
+        resume=options.resume,
+    )
+
+
+def _compression(asked: Compression | None) -> PlanCompression | None:
+    if asked is None:
+        return None
+    return PlanCompression(offer=PlanOffer(**asked.model_dump(exclude={"level"})), level=asked.level)
+
+
+def _ping(scenario: Scenario) -> PlanPing | None:
+    if scenario.ping_interval_ns is None:
+        return None
+    timeout_ns = PING_TIMEOUT_NS if scenario.ping_timeout_ns is None else scenario.ping_timeout_ns
+    return PlanPing(interval_ns=scenario.ping_interval_ns, timeout_ns=timeout_ns)
+
+
+def _load(scenario: Scenario) -> ClosedLoad | OpenLoad | IdleLoad | EchoLoad:
     if scenario.load.idle:
         return IdleLoad()
+    if scenario.load.echo:
+        return EchoLoad()
     if scenario.total_rate_per_s:
         return OpenLoad(rate_per_s=scenario.total_rate_per_s, arrivals=scenario.load.arrivals or "constant")
     return ClosedLoad(in_flight=scenario.load.in_flight or 1)
@@ -67,14 +148,16 @@ def _load(scenario: Scenario) -> ClosedLoad | OpenLoad | IdleLoad:
 def _headers(scenario: Scenario, address: Address) -> tuple[tuple[str, str], ...]:
     headers = list(scenario.headers)
     named = {name.lower() for name, _ in headers}
-    if address.authorization:
-        if "authorization" in named:
-            raise UsageError(
-                "-H/--header: Authorization is given, and the URL has a user as well", "Name one of the two."
-            )
-        headers.append(("Authorization", address.authorization))
-    if scenario.cookies:
-        headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in scenario.cookies)))
+    sources = {
+        "-H/--header Authorization": "authorization" in named,
+        "-u/--user": scenario.user is not None and basic(scenario.user),
+        "--bearer": scenario.bearer is not None and f"Bearer {scenario.bearer}",
+        "the user in the URL": address.authorization,
+    }
+    given = [(source, value) for source, value in sources.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{given[0][0]}: {given[1][0]} is given as well", "Name the credentials once.")
+    headers += [("Authorization", value) for _, value in given if isinstance(value, str)]
     return tuple(headers)
 
 

@@ -13,6 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.url import parse_address
+from wsload.scenario.wire import (
+    MIN_PING_NS,
+    Compression,
+    Proxy,
+    TlsOptions,
+    check_close,
+    check_tls,
+    parse_dial,
+)
 from wsload.units import format_duration, format_rate
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -22,7 +31,7 @@ FORBIDDEN_HEADERS = {
     "sec-websocket-key": "Leave it out: each connection needs its own.",
     "sec-websocket-version": "Leave it out: there is only version 13.",
     "sec-websocket-accept": "Leave it out: the server sends it.",
-    "sec-websocket-extensions": "Leave it out: wsload offers no extension.",
+    "sec-websocket-extensions": "Use --compress.",
     "sec-websocket-protocol": "Use --subprotocol.",
     "origin": "Use --origin.",
     "cookie": "Use --cookie.",
@@ -33,6 +42,7 @@ SECOND = 10**9
 DEFAULT_DURATION_NS = 10 * SECOND
 DEFAULT_SIZE_BYTES = 32
 MAX_CONNECTIONS = 10_000_000
+MAX_LIMIT_BYTES = 1 << 30
 MAX_MESSAGE_BYTES = 64 << 20
 """Of what is sent and what is taken, so that what a message file holds may come back."""
 
@@ -59,6 +69,7 @@ class LoadModel(_Part):
     iterations: int | None = None
     warmup_ns: int = 0
     idle: bool = False
+    echo: bool = False
     rate_per_s: float | None = None
     rate_per_conn_per_s: float | None = None
     arrivals: Literal["constant", "poisson"] | None = None
@@ -73,8 +84,16 @@ class Scenario(_Part):
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     cookies: tuple[tuple[str, str], ...] = ()
+    keep_cookies: bool = False
+    user: str | None = None
+    bearer: str | None = None
     subprotocols: tuple[str, ...] = ()
+    require_subprotocol: bool = False
     origin: str | None = None
+    compression: Compression | None = None
+    connect_to: str | None = None
+    proxy: Proxy | None = None
+    tls: TlsOptions = TlsOptions()
     message: Message = Message()
     first_message: str | None = None
     match: Literal["order", "none"] = "order"
@@ -83,12 +102,23 @@ class Scenario(_Part):
     reply_timeout_ns: int = 10 * SECOND
     reconnect_attempts: int = 0
     source_ips: tuple[str, ...] = ()
+    max_frame_bytes: int = MAX_MESSAGE_BYTES
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    fragment_bytes: int | None = None
+    ping_interval_ns: int | None = None
+    ping_timeout_ns: int | None = None
+    close_code: int = 1000
+    close_reason: str = ""
+    serialize_connects: bool = False
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        parse_address(self.target, list(self.params))
+        check_tls(self.tls, parse_address(self.target, list(self.params)).scheme)
+        check_close(self.close_code, self.close_reason)
+        if self.connect_to is not None:
+            parse_dial(self.connect_to)
+        self._check_limits()
         self._check_load()
         self._check_messages()
         self._check_handshake()
@@ -98,6 +128,25 @@ class Scenario(_Part):
             except ValueError:
                 raise UsageError(f"--source-ip: {address!r} is not an IP address", "Name a local address.") from None
         return self
+
+    def _check_limits(self) -> None:
+        for flag, limit in (("--max-frame", self.max_frame_bytes), ("--max-message", self.max_message_bytes)):
+            _require(1 <= limit <= MAX_LIMIT_BYTES, f"{flag}: {limit} bytes", "It takes 1 byte to 1 GiB.")
+        fragment = self.fragment_bytes
+        _require(fragment is None or fragment >= 1, f"--fragment: {fragment} bytes", "It takes at least 1 byte.")
+        interval, timeout = self.ping_interval_ns, self.ping_timeout_ns
+        _require(interval is None or interval >= MIN_PING_NS, "--ping-interval: too short", "It takes at least 1ms.")
+        _require(timeout is None or timeout > 0, "--ping-timeout: no time at all", "The default is 10s.")
+        _require(
+            timeout is None or interval is not None,
+            "--ping-timeout: no pings are sent",
+            "Add --ping-interval, such as 30s.",
+        )
+        _require(
+            not self.serialize_connects or self.load.connect_rate_per_s is None,
+            "--serialize-connects: --connect-rate is given as well",
+            "One connection at a time has no rate of its own: drop one of the two.",
+        )
 
     def _check_load(self) -> None:
         load = self.load
@@ -150,10 +199,11 @@ class Scenario(_Part):
             "--rate-per-conn: --rate is given as well",
             "Name the rate of all connections together, or of each.",
         )
-        if load.idle:
-            _require(not rates, f"{(rates or [''])[0]}: --idle sends nothing", "Drop one of the two.")
-            _require(load.in_flight is None, "--in-flight: --idle sends nothing", "Drop one of the two.")
-            _require(load.iterations is None, "--iterations: --idle sends nothing", "Bound the run by --duration.")
+        _require(not (load.idle and load.echo), "--echo: --idle is given as well", "Drop one of the two.")
+        if quiet := self.unscheduled:
+            _require(not rates, f"{(rates or [''])[0]}: {quiet} has no schedule", "Drop one of the two.")
+            _require(load.in_flight is None, f"--in-flight: {quiet} has no schedule", "Drop one of the two.")
+            _require(load.iterations is None, f"--iterations: {quiet} has no schedule", "Bound the run by --duration.")
         if rates:
             _require(
                 load.in_flight is None,
@@ -167,7 +217,7 @@ class Scenario(_Part):
                 "Add --rate or --rate-per-conn.",
             )
             _require(
-                self.match != "none" or load.idle,
+                self.match != "none" or bool(self.unscheduled),
                 "--match none: a closed loop waits for replies",
                 "Add --rate or --rate-per-conn, or drop --match none.",
             )
@@ -197,13 +247,13 @@ class Scenario(_Part):
             f"{given[-1] if given else ''}: {given[0] if given else ''} is given as well",
             "Name one source of the message.",
         )
-        if self.load.idle:
+        if quiet := self.unscheduled:
             _require(
                 not given,
-                f"{given[0] if given else ''}: --idle sends nothing",
+                f"{given[0] if given else ''}: {quiet} has no message of its own",
                 "Drop one of the two; --first-message goes out once per connection.",
             )
-            _require(not message.binary, "--binary: --idle sends nothing", "Drop one of the two.")
+            _require(not message.binary, f"--binary: {quiet} has no message of its own", "Drop one of the two.")
         size = message.size_bytes
         _require(size is None or 0 <= size <= MAX_MESSAGE_BYTES, f"--size: {size} bytes", "It takes 0 bytes to 64 MiB.")
 
@@ -235,14 +285,27 @@ class Scenario(_Part):
             "--subprotocol: one is named twice",
             "RFC 6455 wants each once.",
         )
+        _require(
+            not self.require_subprotocol or bool(self.subprotocols),
+            "--require-subprotocol: none is offered",
+            "Offer one with --subprotocol.",
+        )
         if self.origin is not None:
             _check_value("--origin", self.origin)
+        _require(self.user is None or ":" in self.user, "-u/--user: it has no ':'", "Write NAME:PASSWORD.")
+        for flag, secret in (("--bearer", self.bearer), ("-u/--user", self.user)):
+            _check_value(flag, secret or "")
 
     @property
     def total_rate_per_s(self) -> float:
         """Messages per second over all connections; 0 without a schedule."""
         load = self.load
         return load.rate_per_s or (load.rate_per_conn_per_s or 0.0) * load.connections
+
+    @property
+    def unscheduled(self) -> str:
+        """The flag by which connections have no message of their own; empty if they have."""
+        return "--idle" if self.load.idle else "--echo" if self.load.echo else ""
 
     @property
     def duration_ns(self) -> int | None:

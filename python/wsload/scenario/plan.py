@@ -29,12 +29,84 @@ class PlanTarget(_Frozen):
     host_header: str
 
 
+class PlanDial(_Frozen):
+    """An address to open TCP to."""
+
+    host: str
+    port: int
+
+
+class PlanProxy(_Frozen):
+    """An HTTP proxy that is asked to connect."""
+
+    authority: str
+    authorization: str | None
+
+
+class Authorities(_Frozen):
+    """These authorities and no other (PEM)."""
+
+    authorities: str
+
+
+class PlanIdentity(_Frozen):
+    """A client certificate and its key (PEM)."""
+
+    certificate: str
+    key: str
+
+
+class PlanTls(_Frozen):
+    """How a connection is secured."""
+
+    server_name: str
+    trust: Literal["system", "anyone"] | Authorities
+    identity: PlanIdentity | None
+    min_version: Literal["1.2", "1.3"]
+    max_version: Literal["1.2", "1.3"]
+    resume: bool
+
+
+class PlanOffer(_Frozen):
+    """permessage-deflate as it is offered."""
+
+    server_no_context_takeover: bool
+    client_no_context_takeover: bool
+    server_max_window_bits: int | None
+    client_max_window_bits: int
+
+
+class PlanCompression(_Frozen):
+    """What is offered, and zlib's level."""
+
+    offer: PlanOffer
+    level: int
+
+
+class PlanPing(_Frozen):
+    """Pings of ours."""
+
+    interval_ns: int
+    timeout_ns: int
+
+
+class PlanClose(_Frozen):
+    """Code and reason of our Close at the end."""
+
+    code: int
+    reason: str
+
+
 class PlanHandshake(_Frozen):
     """What the opening handshake carries beside what RFC 6455 asks for."""
 
     headers: tuple[tuple[str, str], ...]
+    cookies: tuple[tuple[str, str], ...]
+    keep_cookies: bool
     subprotocols: tuple[str, ...]
+    require_subprotocol: bool
     origin: str | None
+    compression: PlanCompression | None
 
 
 class ClosedLoad(_Frozen):
@@ -58,7 +130,13 @@ class IdleLoad(_Frozen):
     model: Literal["idle"] = "idle"
 
 
-Load = Annotated[ClosedLoad | OpenLoad | IdleLoad, Field(discriminator="model")]
+class EchoLoad(_Frozen):
+    """Connections send back what they receive."""
+
+    model: Literal["echo"] = "echo"
+
+
+Load = Annotated[ClosedLoad | OpenLoad | IdleLoad | EchoLoad, Field(discriminator="model")]
 
 
 class PlanMessage(_Frozen):
@@ -74,6 +152,9 @@ class Plan(_Frozen):
 
     schema_version: Literal[1] = 1
     target: PlanTarget
+    dial: PlanDial
+    proxy: PlanProxy | None
+    tls: PlanTls | None
     handshake: PlanHandshake
     connections: int
     connect_rate_per_s: float | None
@@ -91,13 +172,27 @@ class Plan(_Frozen):
     interval_ns: int
     grain_ns: int
     seed: int
+    max_frame_bytes: int
     max_message_bytes: int
+    fragment_bytes: int | None
+    ping: PlanPing | None
+    close: PlanClose
+    max_opening: int | None
 
     def to_json(self) -> str:
         """The JSON that a worker reads: secrets included, so it goes through a pipe and nowhere else."""
         return self.model_dump_json()
 
     def redacted(self) -> Self:
-        """The plan as it may be stored: secret headers hold `***`."""
+        """The plan as it may be stored: secret headers, cookies and keys hold `***`."""
         headers = tuple((k, REDACTED if k.lower() in SECRET_HEADERS else v) for k, v in self.handshake.headers)
-        return self.model_copy(update={"handshake": self.handshake.model_copy(update={"headers": headers})})
+        cookies = tuple((name, REDACTED) for name, _ in self.handshake.cookies)
+        updates: dict[str, object] = {
+            "handshake": self.handshake.model_copy(update={"headers": headers, "cookies": cookies})
+        }
+        if self.proxy and self.proxy.authorization:
+            updates["proxy"] = self.proxy.model_copy(update={"authorization": REDACTED})
+        if self.tls and self.tls.identity:
+            identity = self.tls.identity.model_copy(update={"key": REDACTED})
+            updates["tls"] = self.tls.model_copy(update={"identity": identity})
+        return self.model_copy(update=updates)

@@ -29,8 +29,6 @@ def parse_address(url: str, params: list[tuple[str, str]]) -> Address:
         UsageError: what is wrong with it, and how it should look.
     """
     parts = _split(url)
-    if parts.scheme == "wss":
-        raise UsageError("URL: wss:// (TLS) is not supported by this version", "Aim at the ws:// side of the service.")
     if parts.fragment or "#" in url:
         raise UsageError(
             f"URL: {redact_url(url)} has a fragment (#...)", "A WebSocket URL has none; %23 is a literal #."
@@ -49,6 +47,16 @@ def parse_address(url: str, params: list[tuple[str, str]]) -> Address:
         host_header=bracketed if default else f"{bracketed}:{port}",
         authorization=_authorization(parts),
     )
+
+
+def parse_authority(text: str) -> tuple[str | None, int | None]:
+    """Host and port of `host:port` or `[::1]:port`; None for what is missing or no such thing."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None, None
+    return (host, port) if parts.netloc == text and "@" not in text else (None, None)
 
 
 def redact_url(url: str) -> str:
@@ -76,11 +84,12 @@ def _split(url: str) -> SplitResult:
             f"URL: {redact_url(url)} cannot be read: {error}", "Write it as ws://host:port/path."
         ) from None
     if parts.scheme not in DEFAULT_PORTS:
-        remedy = "Write ws://host:port/path."
+        remedy = "Write ws://host:port/path, or wss:// for TLS."
         if parts.scheme in {"http", "https"}:
-            rest = url.partition("://")[2]
-            remedy = f"A WebSocket address begins with ws://: {redact_url('ws://' + rest)}"
-        raise UsageError(f"URL: {redact_url(url)} does not begin with ws://", remedy)
+            scheme, _, rest = url.partition("://")
+            other = "wss://" if scheme.lower() == "https" else "ws://"
+            remedy = f"A WebSocket address begins with {other}: {redact_url(other + rest)}"
+        raise UsageError(f"URL: {redact_url(url)} does not begin with ws:// or wss://", remedy)
     return parts
 
 

@@ -21,10 +21,10 @@ use crate::tally::FailureKind;
 pub enum Failure {
     /// The response is not 101.
     #[error("the server answered the upgrade request with {0}")]
-    UpgradeRejected(Rejection),
+    UpgradeRejected(Box<Rejection>),
     /// The proxy gave no tunnel.
     #[error("the proxy answered CONNECT with {0}")]
-    ProxyRejected(Rejection),
+    ProxyRejected(Box<Rejection>),
     /// What the proxy answered is no HTTP response.
     #[error("the proxy's answer to CONNECT: {0}")]
     ProxyFault(HandshakeFault),
@@ -165,8 +165,8 @@ pub enum ProtocolFault {
 mod tests {
     use super::*;
 
-    fn rejection(status: u16, reason: &str) -> Rejection {
-        Rejection { status, reason: reason.into(), headers: Vec::new(), body: String::new() }
+    fn rejection(status: u16, reason: &str) -> Box<Rejection> {
+        Box::new(Rejection { status, reason: reason.into(), headers: Vec::new(), body: String::new() })
     }
 
     #[test]

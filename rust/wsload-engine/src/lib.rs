@@ -5,10 +5,17 @@
 //! returns. Nothing here knows Python: the crate can be driven by any loop, or by `poll(2)` alone.
 //!
 //! - [`shard`]: slots, connecting, reading, sending, the phases of a run
+//! - `tls`: rustls without sockets
 //! - [`os`]: system calls
 #![warn(unreachable_pub)]
 
 pub mod os;
 pub mod shard;
+mod tls;
 
 pub use shard::{Phase, Progress, Shard, ShardError};
+
+/// Whether the certificates and keys of a plan can be used; the error is for the person who named them.
+pub fn check_tls(plan: &wsload_core::plan::Plan) -> Result<(), String> {
+    plan.tls.as_ref().map_or(Ok(()), |tls| tls::load(tls).map(drop))
+}

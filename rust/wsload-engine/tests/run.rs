@@ -168,7 +168,7 @@ fn a_rejected_upgrade_says_what_the_server_answered() {
         let _ = stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy");
     });
     let run = run(&plan(), server);
-    assert_eq!(run.failures(), [("upgrade_rejected", "503".to_owned(), 1)]);
+    assert_eq!(run.failures(), [("upgrade_rejected", "503 Service Unavailable \"busy\"".to_owned(), 1)]);
     assert!(run.failures_example().contains("503"), "{}", run.failures_example());
 }
 

@@ -95,6 +95,12 @@ impl Interval {
     }
 
     #[getter]
+    fn negotiated(&self) -> Vec<(&'static str, String, u64)> {
+        let row = |known: &wsload_core::interval::Agreement| (known.aspect.name(), known.value.clone(), known.count);
+        self.0.negotiated.agreements().iter().map(row).collect()
+    }
+
+    #[getter]
     fn histograms<'py>(&self, py: Python<'py>) -> Vec<(&'static str, String, Bound<'py, PyBytes>)> {
         let encoded = self.0.histograms.iter();
         encoded

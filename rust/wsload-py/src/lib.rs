@@ -21,6 +21,8 @@ mod _core {
     #[pymodule_export]
     use super::build_info;
     #[pymodule_export]
+    use super::check_tls;
+    #[pymodule_export]
     use super::histogram::Histogram;
     #[pymodule_export]
     use super::interval::{Interval, Snapshot};
@@ -36,6 +38,16 @@ mod _core {
         module.add("FAILURE_KINDS", PyTuple::new(py, FailureKind::ALL.iter().map(|kind| kind.name()))?)?;
         module.add("PLAN_SCHEMA_VERSION", plan::SCHEMA_VERSION)
     }
+}
+
+/// ValueError: what is wrong with a certificate or key of the plan.
+#[pyfunction]
+fn check_tls(py: Python<'_>, plan_json: &str) -> PyResult<()> {
+    let checked = py.detach(|| {
+        let plan = plan::Plan::from_json(plan_json).map_err(|error| error.to_string())?;
+        wsload_engine::check_tls(&plan)
+    });
+    checked.map_err(pyo3::exceptions::PyValueError::new_err)
 }
 
 /// What this module was built from and how.

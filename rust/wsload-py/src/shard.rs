@@ -41,6 +41,7 @@ impl Shard {
         match made {
             Ok(shard) => Ok(Self { descriptor: shard.as_raw_fd(), inner: Mutex::new(shard) }),
             Err(ShardError::Plan(error)) => Err(PyValueError::new_err(error.to_string())),
+            Err(ShardError::Tls(why)) => Err(PyValueError::new_err(why)),
             Err(ShardError::Os(error)) => Err(PyOSError::new_err(error.to_string())),
         }
     }

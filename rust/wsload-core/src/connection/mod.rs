@@ -54,7 +54,7 @@ pub struct Context<'c> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'e> {
     /// The upgrade was accepted.
-    Opened(Upgraded),
+    Opened(Box<Upgraded>),
     /// A whole message, text or binary.
     Message {
         /// Text or Binary.
@@ -275,7 +275,7 @@ impl Connection {
                 self.partial = None;
                 self.codec = upgraded.deflate.map(|agreed| Box::new(Codec::new(agreed)));
                 self.step(Input::ReceiveAccept);
-                Ok(Some(Event::Opened(upgraded)))
+                Ok(Some(Event::Opened(Box::new(upgraded))))
             }
             Err(failure) => Err(self.fail(failure, cx)),
         }

@@ -25,7 +25,7 @@ pub fn judge_tunnel(bytes: &[u8], ended: bool) -> Result<Option<usize>, Failure>
     match response.parse(bytes) {
         Ok(httparse::Status::Complete(len)) if matches!(response.code, Some(200..=299)) => Ok(Some(len)),
         Ok(httparse::Status::Complete(len)) => match reject(&response, &bytes[len..], ended) {
-            Some(rejection) => Err(Failure::ProxyRejected(rejection)),
+            Some(rejection) => Err(Failure::ProxyRejected(Box::new(rejection))),
             None => Ok(None),
         },
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD_BYTES => Ok(None),

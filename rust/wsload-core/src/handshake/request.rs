@@ -68,6 +68,11 @@ impl Request {
         out.extend_from_slice(&self.after_key);
     }
 
+    /// Whether the request offers compression.
+    pub fn offers_compression(&self) -> bool {
+        self.offer.is_some()
+    }
+
     /// Whether the request offered this subprotocol (compared exactly, section 4.1).
     pub(super) fn offered(&self, subprotocol: &str) -> bool {
         self.subprotocols.iter().any(|offered| offered == subprotocol)

@@ -81,7 +81,7 @@ pub fn judge(
     };
     if response.code != Some(101) {
         return match reject(&response, &bytes[len..], ended) {
-            Some(rejection) => Err(Failure::UpgradeRejected(rejection)),
+            Some(rejection) => Err(Failure::UpgradeRejected(Box::new(rejection))),
             None => Ok(None),
         };
     }
@@ -284,7 +284,7 @@ mod tests {
     fn rejected(bytes: &[u8], ended: bool) -> Option<Rejection> {
         match judge(&request(), NONCE, bytes, ended) {
             Ok(None) => None,
-            Err(Failure::UpgradeRejected(rejection)) => Some(rejection),
+            Err(Failure::UpgradeRejected(rejection)) => Some(*rejection),
             other => panic!("{other:?}"),
         }
     }

@@ -12,6 +12,8 @@ pub enum Interest {
     None,
     /// Readable, or half-closed by the peer.
     Read,
+    /// Writable.
+    Write,
     /// Readable or writable.
     ReadWrite,
 }
@@ -22,6 +24,7 @@ impl Interest {
         (match self {
             Self::None => 0,
             Self::Read => read,
+            Self::Write => libc::EPOLLOUT,
             Self::ReadWrite => read | libc::EPOLLOUT,
         }) as u32
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use wsload_core::deflate::CompressedBytes;
 use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
 use wsload_core::matching::{InFlight, Queue, Sent};
 use wsload_core::tally::{FailureKind, Gauges};
@@ -163,6 +164,15 @@ impl Book {
         true
     }
 
+    /// Payload bytes before and after compression, since the last call.
+    pub(super) fn count_compression(&mut self, bytes: CompressedBytes) {
+        let counters = &mut self.now().counters;
+        counters.deflate_in_bytes += bytes.deflate_in;
+        counters.deflate_out_bytes += bytes.deflate_out;
+        counters.inflate_in_bytes += bytes.inflate_in;
+        counters.inflate_out_bytes += bytes.inflate_out;
+    }
+
     /// Gives up all replies awaited in `queue`.
     pub(super) fn give_up(&mut self, queue: &mut Queue, now_ns: u64, detail: &str, example: &str) {
         let Self { in_flight, measured, warming, .. } = self;
@@ -174,6 +184,12 @@ impl Book {
                 recorder.failures.add(FailureKind::Unanswered, detail, count, now_ns, example);
             }
         }
+    }
+
+    /// Messages received in the open interval.
+    #[inline]
+    pub(super) fn received_so_far(&self) -> u64 {
+        self.measured.counters.received + self.warming.counters.received
     }
 
     /// The send that has waited longest in `queue`.

@@ -3,17 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use wsload_core::error::Failure;
-use wsload_core::interval::Metric;
+use wsload_core::handshake::{Jar, Upgraded, judge_tunnel};
+use wsload_core::interval::{Aspect, Metric};
 use wsload_core::tally::FailureKind;
 
 use super::slot::Stage;
 use super::{Phase, Shard};
 use crate::os::{ConnectStart, Interest, Socket, monotonic_ns};
 
-/// Attempts under way at once when no connect rate is asked for: more only overflows the server's listen queue.
-const MAX_OPENING: u32 = 256;
 /// First pause before an attempt is repeated; it doubles from attempt to attempt.
 const FIRST_PAUSE_NS: u64 = 100_000_000;
 const LONGEST_PAUSE_NS: u64 = 5_000_000_000;
@@ -23,7 +23,7 @@ impl Shard {
     pub(super) fn next_attempt_ns(&self) -> Option<u64> {
         let wanted = self.ramp_next < self.settings.slots || !self.reopen.is_empty();
         let phase = matches!(self.phase, Phase::Connecting | Phase::Ready | Phase::Running);
-        let room = self.pace.is_paced() || self.opening < MAX_OPENING;
+        let room = self.opening < self.settings.max_opening;
         (wanted && phase && room).then(|| self.pace.next_ns())
     }
 
@@ -46,7 +46,7 @@ impl Shard {
         self.book.now().counters.connects_started += 1;
         self.opening += 1;
         let slot = &mut self.slots[index as usize];
-        slot.attempt_ns = now_ns;
+        (slot.attempt_ns, slot.step_ns) = (now_ns, now_ns);
         slot.address = self.preferred_address;
         slot.addresses_tried = 0;
         slot.stage = Stage::Connecting;
@@ -104,23 +104,49 @@ impl Shard {
     }
 
     fn tcp_open(&mut self, index: u32) {
+        self.end_step(index, Metric::ConnectTcp, monotonic_ns());
+        self.preferred_address = self.slots[index as usize].address;
+        self.watch(index, Interest::Read);
+        if self.settings.tunnel_request.is_some() {
+            self.ask_for_tunnel(index);
+        } else {
+            self.secure_or_upgrade(index);
+        }
+    }
+
+    /// The way to the server is free: TLS if it is asked for, then the upgrade.
+    pub(super) fn secure_or_upgrade(&mut self, index: u32) {
+        if self.settings.tls.is_some() {
+            self.begin_tls(index);
+        } else {
+            self.begin_upgrade(index);
+        }
+    }
+
+    pub(super) fn begin_upgrade(&mut self, index: u32) {
         let mut nonce = [0; 16];
         for part in nonce.chunks_exact_mut(4) {
             part.copy_from_slice(&self.wire.masks.next_key());
         }
+        let no_cookies = Jar::default();
         let slot = &mut self.slots[index as usize];
-        slot.tcp_ns = monotonic_ns();
         slot.stage = Stage::Upgrading;
-        slot.connection.open(nonce, &mut self.wire.context());
-        self.preferred_address = slot.address;
-        self.watch(index, Interest::Read);
+        slot.connection.open(nonce, slot.jar.as_deref().unwrap_or(&no_cookies), &mut self.wire.context());
         self.flush(index);
     }
 
-    /// The upgrade was accepted at `arrival_ns`.
-    pub(super) fn opened(&mut self, index: u32, arrival_ns: u64) {
+    /// A step of an attempt ended at `at_ns`, the next one begins.
+    pub(super) fn end_step(&mut self, index: u32, metric: Metric, at_ns: u64) {
         let slot = &mut self.slots[index as usize];
-        let (attempt_ns, tcp_ns, again) = (slot.attempt_ns, slot.tcp_ns, slot.was_open);
+        let began_ns = std::mem::replace(&mut slot.step_ns, at_ns);
+        self.book.now().record_between(metric, began_ns, at_ns);
+    }
+
+    /// The upgrade was accepted at `arrival_ns`.
+    pub(super) fn opened(&mut self, index: u32, upgraded: &Upgraded, arrival_ns: u64) {
+        self.end_step(index, Metric::ConnectUpgrade, arrival_ns);
+        let slot = &mut self.slots[index as usize];
+        let (attempt_ns, again) = (slot.attempt_ns, slot.was_open);
         slot.stage = Stage::Open;
         slot.was_open = true;
         slot.retries = 0;
@@ -130,39 +156,80 @@ impl Shard {
         let recorder = self.book.now();
         recorder.counters.connects_opened += 1;
         recorder.counters.reconnects += u64::from(again);
-        recorder.record_between(Metric::ConnectTcp, attempt_ns, tcp_ns);
-        recorder.record_between(Metric::ConnectUpgrade, tcp_ns, arrival_ns);
         recorder.record_between(Metric::Connect, attempt_ns, arrival_ns);
+        if let Some(subprotocol) = &upgraded.subprotocol {
+            recorder.negotiated.add(Aspect::Subprotocol, subprotocol, 1);
+        }
+        if self.wire.config.request.offers_compression() {
+            let agreed = upgraded.deflate.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
+            recorder.negotiated.add(Aspect::Compression, &agreed, 1);
+        }
+        self.keep_cookies(index, &upgraded.cookies);
         self.first_over(index);
+        self.ping_later(index, arrival_ns);
         self.greet(index);
+    }
+
+    fn keep_cookies(&mut self, index: u32, headers: &[String]) {
+        if headers.is_empty() {
+            return;
+        }
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let jar = self.slots[index as usize].jar.get_or_insert_default();
+        for header in headers {
+            jar.absorb(header, &self.settings.resource, self.settings.tls.is_some(), now_s);
+        }
     }
 
     /// The server, or its bytes, put an end to an attempt.
     pub(super) fn upgrade_failed(&mut self, index: u32, failure: &Failure) {
-        let detail = match failure {
-            Failure::UpgradeRejected { status, .. } => status.to_string(),
-            other => other.to_string(),
-        };
-        self.fail(index, failure.kind(), &detail, &failure.to_string());
+        self.fail(index, failure.kind(), &failure.detail(), &failure.to_string());
         self.attempt_failed(index);
     }
 
-    /// The transport ended before the upgrade was judged.
-    pub(super) fn upgrade_cut(&mut self, index: u32, error: Option<&io::Error>) {
+    /// The transport ended before the connection was open.
+    pub(super) fn attempt_cut(&mut self, index: u32, error: Option<&io::Error>) {
+        if let Some(failure) = self.what_was_said(index) {
+            return self.upgrade_failed(index, &failure);
+        }
         match error {
             Some(error) => self.fail(index, kind_of(error), "during the handshake", &error.to_string()),
             None => {
-                let what = "the server closed the connection before it answered the upgrade request";
-                self.fail(index, FailureKind::UpgradeRejected, "no response", what);
+                let (kind, what) = match self.slots[index as usize].stage {
+                    Stage::Tunnelling => {
+                        (FailureKind::ProxyRejected, "the proxy closed the connection without an answer")
+                    }
+                    Stage::Securing => (FailureKind::Tls, "the server closed the connection during the TLS handshake"),
+                    _ => (
+                        FailureKind::UpgradeRejected,
+                        "the server closed the connection before it answered the upgrade request",
+                    ),
+                };
+                self.fail(index, kind, "no response", what);
             }
         }
         self.attempt_failed(index);
     }
 
+    /// A rejection that was still coming in when its sender, or our patience, ended.
+    fn what_was_said(&mut self, index: u32) -> Option<Failure> {
+        let slot = &mut self.slots[index as usize];
+        match slot.stage {
+            Stage::Tunnelling => judge_tunnel(&slot.tunnel.as_ref()?.head, true).err(),
+            Stage::Upgrading => slot.connection.end_of_stream(&mut self.wire.context()),
+            _ => None,
+        }
+    }
+
     /// The attempt took longer than the connect time-out.
     pub(super) fn attempt_timed_out(&mut self, index: u32) {
+        if let Some(failure) = self.what_was_said(index) {
+            return self.upgrade_failed(index, &failure);
+        }
         let (detail, what) = match self.slots[index as usize].stage {
             Stage::Connecting => ("tcp", "no TCP connection within the connect time-out"),
+            Stage::Tunnelling => ("proxy", "no answer of the proxy within the connect time-out"),
+            Stage::Securing => ("tls", "the TLS handshake was not over within the connect time-out"),
             _ => ("upgrade", "no answer to the upgrade request within the connect time-out"),
         };
         self.fail(index, FailureKind::ConnectTimeout, detail, what);
@@ -170,7 +237,7 @@ impl Shard {
     }
 
     /// Ends an attempt whose failure has been counted.
-    fn attempt_failed(&mut self, index: u32) {
+    pub(super) fn attempt_failed(&mut self, index: u32) {
         self.release(index);
         self.opening -= 1;
         self.book.now().counters.connects_failed += 1;

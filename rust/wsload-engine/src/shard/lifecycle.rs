@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use wsload_core::plan::Close;
 use wsload_core::tally::{FailureKind, Gauges};
 
 use super::settings::Drive;
@@ -119,7 +120,7 @@ impl Shard {
                         self.sends.insert(index, grain.round_up(epoch_ns + cursor.due_ns));
                     }
                 }
-                Drive::Idle => {}
+                Drive::Idle | Drive::Echo => {}
             }
         }
         self.read_lazily(lazily);
@@ -181,12 +182,13 @@ impl Shard {
                     let queue = &mut slot.awaiting;
                     self.book.give_up(queue, now_ns, "run ended", "no reply within the reply time-out");
                     // The connection is open: it takes the Close.
-                    let _ = slot.connection.close(1000, "", &mut self.wire.context());
+                    let Close { code, reason } = &self.settings.close;
+                    let _ = slot.connection.close(*code, reason, &mut self.wire.context());
                     self.open -= 1;
                     self.await_end(index);
                     self.flush(index);
                 }
-                Stage::Connecting | Stage::Upgrading => {
+                Stage::Connecting | Stage::Tunnelling | Stage::Securing | Stage::Upgrading => {
                     self.release(index);
                     self.opening -= 1;
                     self.finish_slot(index);
@@ -202,6 +204,7 @@ impl Shard {
         self.backlog = 0;
         self.roll(now_ns);
         let gauges = self.gauges(now_ns);
+        self.book.count_compression(self.wire.codecs.take_bytes());
         self.book.cut(now_ns, gauges);
     }
 
@@ -229,12 +232,29 @@ impl Shard {
 
     /// Closes the slot's socket and forgets what belonged to it.
     pub(super) fn release(&mut self, index: u32) {
+        self.end_tls(index);
         let slot = &mut self.slots[index as usize];
         slot.socket = None;
         slot.tail = None;
+        slot.tunnel = None;
+        slot.ping_ns = 0;
         slot.credit = 0;
         slot.connection = wsload_core::connection::Connection::new();
         self.timeouts.remove(index);
+        if let Some(pings) = &mut self.pings {
+            pings.remove(index);
+        }
+    }
+
+    /// Says goodbye in TLS (RFC 8446 section 6.1), if that can be done without waiting.
+    fn end_tls(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let Some(mut tls) = slot.tls.take() else { return };
+        if let (Some(socket), None) = (&slot.socket, &slot.tail) {
+            let mut bytes = Vec::new();
+            tls.close(&mut bytes);
+            let _ = socket.send(&bytes);
+        }
     }
 
     /// The slot stays closed.
@@ -253,7 +273,7 @@ impl Shard {
     /// The slot's one time-out has come.
     pub(super) fn timed_out(&mut self, index: u32, now_ns: u64) {
         match self.slots[index as usize].stage {
-            Stage::Connecting | Stage::Upgrading => self.attempt_timed_out(index),
+            Stage::Connecting | Stage::Tunnelling | Stage::Securing | Stage::Upgrading => self.attempt_timed_out(index),
             Stage::Open => self.check_oldest_reply(index, now_ns),
             Stage::Closing => self.ended(index),
             Stage::Waiting => self.reopen.push_back(index),

@@ -9,9 +9,11 @@
 
 mod book;
 mod connect;
+mod keepalive;
 mod lifecycle;
 mod pace;
 mod read;
+mod secure;
 mod send;
 mod settings;
 mod slot;
@@ -23,6 +25,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use wsload_core::calendar::Calendar;
 use wsload_core::connection::{Config, Context};
+use wsload_core::deflate::Codecs;
 use wsload_core::interval::Snapshot;
 use wsload_core::plan::{Plan, PlanError};
 use wsload_core::rng::MaskKeys;
@@ -94,6 +97,8 @@ pub struct Progress {
 pub enum ShardError {
     /// The plan was refused.
     Plan(PlanError),
+    /// A certificate or key cannot be used.
+    Tls(String),
     /// The kernel refused a descriptor or entropy.
     Os(io::Error),
 }
@@ -102,6 +107,7 @@ impl std::fmt::Display for ShardError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Plan(error) => error.fmt(f),
+            Self::Tls(why) => f.write_str(why),
             Self::Os(error) => error.fmt(f),
         }
     }
@@ -126,13 +132,20 @@ impl From<io::Error> for ShardError {
 struct Wire {
     config: Config,
     masks: MaskKeys,
+    codecs: Codecs,
     out: Vec<u8>,
+    /// What TLS makes of `out`.
+    sealed: Vec<u8>,
+    /// What TLS makes of what was read.
+    plain: Vec<u8>,
+    /// A message on its way back.
+    echo: Vec<u8>,
 }
 
 impl Wire {
     #[inline]
     fn context(&mut self) -> Context<'_> {
-        Context { config: &self.config, masks: &mut self.masks, out: &mut self.out }
+        Context { config: &self.config, masks: &mut self.masks, codecs: &mut self.codecs, out: &mut self.out }
     }
 }
 
@@ -156,6 +169,8 @@ pub struct Shard {
     sends: Calendar,
     /// Each slot's one time-out: connect, reply, close or reopen, by its stage.
     timeouts: Calendar,
+    /// When each open slot's next ping, or its pong, is due; there only when pings are asked for.
+    pings: Option<Calendar>,
     pace: ConnectPace,
     /// First slot that the ramp has not opened yet.
     ramp_next: u32,
@@ -185,7 +200,7 @@ const SOCKETS_TOKEN: u64 = 1;
 impl Shard {
     /// A shard for worker `worker` of `workers`. Opens no connection yet.
     pub fn new(plan: &Plan, worker: u32, workers: u32) -> Result<Self, ShardError> {
-        let settings = Settings::new(plan, worker, workers);
+        let settings = Settings::new(plan, worker, workers).map_err(ShardError::Tls)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
         let (wake, sockets, timer) = (Epoll::new()?, Epoll::new()?, Timer::new()?);
@@ -203,10 +218,19 @@ impl Shard {
             armed_ns: None,
             reads_lazily: false,
             clock: ClockMap::new(),
-            wire: Wire { config: Settings::protocol(plan), masks: MaskKeys::from_seed(seed), out: Vec::new() },
+            wire: Wire {
+                config: Settings::protocol(plan),
+                masks: MaskKeys::from_seed(seed),
+                codecs: Codecs::new(plan.handshake.compression.map_or(0, |compression| compression.level)),
+                out: Vec::new(),
+                sealed: Vec::new(),
+                plain: Vec::new(),
+                echo: Vec::new(),
+            },
             book: Book::new(settings.interval_ns, &settings.message_name),
             sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
+            pings: settings.ping.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
             pace: ConnectPace::new(settings.connect_gap_ns),
             ramp_next: 0,
             reopen: VecDeque::new(),
@@ -290,12 +314,16 @@ impl Shard {
         while let Some(index) = self.timeouts.pop(now_ns) {
             self.timed_out(index, now_ns);
         }
+        while let Some(index) = self.pings.as_mut().and_then(|pings| pings.pop(now_ns)) {
+            self.ping_due(index, now_ns);
+        }
     }
 
     /// Ends the intervals that are over.
     fn roll(&mut self, now_ns: u64) {
         if now_ns >= self.book.interval_end_ns() {
             let gauges = self.gauges(now_ns);
+            self.book.count_compression(self.wire.codecs.take_bytes());
             self.book.roll(now_ns, || gauges.clone());
         }
     }
@@ -319,6 +347,7 @@ impl Shard {
         [
             Some(self.book.interval_end_ns()),
             self.timeouts.next_ns(),
+            self.pings.as_ref().and_then(Calendar::next_ns),
             self.next_attempt_ns(),
             self.sends.next_ns().filter(|_| running),
             // Past the end, an open schedule's last ticks are what is waited for.
@@ -360,6 +389,6 @@ fn new_slot(settings: &Settings, index: u32) -> Slot {
     match &settings.drive {
         Drive::Closed { .. } => Slot::new(settings.closed_share(index), None),
         Drive::Open { schedule, .. } => Slot::new(0, schedule.first(settings.global_slot(index))),
-        Drive::Idle => Slot::new(0, None),
+        Drive::Idle | Drive::Echo => Slot::new(0, None),
     }
 }

@@ -33,11 +33,6 @@ impl ConnectPace {
             self.next_ns = (self.next_ns + gap_ns).max(now_ns.saturating_sub(MAX_CATCH_UP.as_nanos() as u64));
         }
     }
-
-    /// Whether a rate was asked for.
-    pub(super) fn is_paced(&self) -> bool {
-        self.gap_ns.is_some()
-    }
 }
 
 #[cfg(test)]
@@ -68,6 +63,5 @@ mod tests {
         pace.start(7);
         pace.take(9);
         assert_eq!(pace.next_ns(), 7);
-        assert!(!pace.is_paced());
     }
 }

@@ -5,9 +5,11 @@ use std::os::fd::AsRawFd;
 
 use wsload_core::connection::{Event, State};
 use wsload_core::error::Failure;
+use wsload_core::handshake::Upgraded;
 use wsload_core::tally::FailureKind;
 
 use super::connect::kind_of;
+use super::settings::Drive;
 use super::slot::{Slot, Stage};
 use super::{Shard, Wire};
 use crate::os::{Interest, monotonic_ns};
@@ -18,15 +20,29 @@ const READS_PER_VISIT: usize = 4;
 /// What the bytes of one read said, beside the messages, which are counted as they come.
 #[derive(Debug, Default)]
 struct Heard {
-    opened: bool,
     answered: u32,
     messages: u32,
     pings: u32,
+    /// The pong that answers our ping is among them.
+    pong: bool,
+    /// Bytes that belong to frames, not to the handshake.
+    frame_bytes: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What happens once or twice in a connection's life.
+#[derive(Debug, Default)]
+struct Rare {
+    opened: Option<Box<Upgraded>>,
     /// Code and reason of the server's Close.
     close: Option<(Option<u16>, String)>,
     failure: Option<Failure>,
-    /// Bytes that belong to frames, not to the handshake.
-    frame_bytes: u64,
+}
+
+impl Heard {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
 }
 
 impl Shard {
@@ -48,45 +64,76 @@ impl Shard {
                 Some(stamp) => self.clock.to_monotonic(stamp).min(read_ns),
                 None => read_ns,
             };
-            let heard = self.hear(index, received.len, arrival_ns, read_ns);
-            if received.stamp_ns.is_none() && heard.messages > 0 {
+            let before = self.book.received_so_far();
+            // The buffer changes hands while it is read: whatever is heard may act on all of the shard.
+            let mut buffer = std::mem::take(&mut self.read_buffer);
+            let slot = &self.slots[index as usize];
+            if slot.tunnel.is_some() {
+                self.tunnel_heard(index, &buffer[..received.len]);
+            } else if slot.tls.is_some() {
+                self.decrypt(index, &mut buffer[..received.len], arrival_ns, read_ns);
+            } else {
+                self.take_in(index, &buffer[..received.len], arrival_ns, read_ns);
+            }
+            self.read_buffer = buffer;
+            if received.stamp_ns.is_none() && self.book.received_so_far() > before {
                 self.book.now().counters.stamps_missing += 1;
             }
-            self.act_on(index, heard, arrival_ns, read_ns);
-            // A short read has emptied the socket, unless its end waits to be read as well.
-            if received.len < self.read_buffer.len() && !ended {
+            // A short read has emptied the socket, unless its end waits to be read as well. What cannot be sent back
+            // is not read.
+            let full = received.len == self.read_buffer.len();
+            if !(full || ended) || self.holds_back(index) {
                 return;
             }
         }
     }
 
-    /// Feeds the first `len` bytes of the read buffer to the connection.
+    /// Whether a connection that sends back what it receives must first get rid of what it has.
+    fn holds_back(&self, index: u32) -> bool {
+        matches!(self.settings.drive, Drive::Echo) && self.slots[index as usize].tail.is_some()
+    }
+
+    /// Feeds bytes to the connection and acts on what they say.
     #[inline]
-    fn hear(&mut self, index: u32, len: usize, arrival_ns: u64, read_ns: u64) -> Heard {
-        let Self { slots, wire: Wire { config, masks, out }, book, read_buffer, settings, .. } = self;
-        let Slot { connection, awaiting, .. } = &mut slots[index as usize];
-        let mut context = wsload_core::connection::Context { config, masks, out };
+    pub(super) fn take_in(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) {
+        let heard = self.hear(index, bytes, arrival_ns, read_ns);
+        self.act_on(index, heard, arrival_ns, read_ns);
+    }
+
+    #[inline]
+    fn hear(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
+        let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, .. } = self;
+        let Slot { connection, awaiting, ping_ns, .. } = &mut slots[index as usize];
+        let mut context = wsload_core::connection::Context { config, masks, codecs, out };
         let mut heard = Heard::default();
-        let mut input = &read_buffer[..len];
+        let mut input = bytes;
         if connection.state() != State::Opening {
-            heard.frame_bytes = len as u64;
+            heard.frame_bytes = bytes.len() as u64;
         }
         loop {
             match connection.receive(&mut input, &mut context) {
-                Ok(Some(Event::Message { .. })) => {
+                Ok(Some(Event::Message { opcode, payload })) => {
                     heard.messages += 1;
                     heard.answered += u32::from(book.received(awaiting, arrival_ns, read_ns));
+                    if matches!(settings.drive, Drive::Echo) {
+                        echo.clear();
+                        echo.extend_from_slice(payload);
+                        // Refused only when the connection is closing.
+                        if connection.send(opcode, echo, &mut context).is_ok() {
+                            book.now().counters.sent += 1;
+                        }
+                    }
                 }
                 Ok(Some(Event::Ping(_))) => heard.pings += 1,
-                Ok(Some(Event::Pong(_))) => {}
-                Ok(Some(Event::Opened(_))) => {
-                    heard.opened = true;
+                Ok(Some(Event::Pong(payload))) => heard.pong |= *ping_ns != 0 && payload == ping_ns.to_le_bytes(),
+                Ok(Some(Event::Opened(upgraded))) => {
+                    heard.rare().opened = Some(upgraded);
                     heard.frame_bytes = input.len() as u64;
                 }
-                Ok(Some(Event::Close { code, reason })) => heard.close = Some((code, reason.to_owned())),
+                Ok(Some(Event::Close { code, reason })) => heard.rare().close = Some((code, reason.to_owned())),
                 Ok(None) => break,
                 Err(failure) => {
-                    heard.failure = Some(failure);
+                    heard.rare().failure = Some(failure);
                     break;
                 }
             }
@@ -101,28 +148,35 @@ impl Shard {
         counters.bytes_received += heard.frame_bytes;
         counters.pings_received += u64::from(heard.pings);
         counters.stamps_shared += u64::from(heard.messages.saturating_sub(1));
-        if heard.opened {
-            self.opened(index, arrival_ns);
+        if heard.pong {
+            self.pong(index, arrival_ns);
         }
-        if heard.failure.is_none() && heard.close.is_none() {
-            let slot = &mut self.slots[index as usize];
-            slot.credit += heard.answered;
-            if slot.credit > 0 {
-                self.pump(index, read_ns);
-            } else if !self.wire.out.is_empty() {
-                self.flush(index);
-            }
-            return;
+        if let Some(rare) = heard.rare {
+            return self.act_on_rare(index, *rare, arrival_ns);
         }
-        // The Close that answers the server's, or says what it did wrong, goes out first.
+        let slot = &mut self.slots[index as usize];
+        slot.credit += heard.answered;
+        if slot.credit > 0 {
+            self.pump(index, read_ns);
+        } else if !self.wire.out.is_empty() {
+            self.flush(index);
+        }
+    }
+
+    #[cold]
+    fn act_on_rare(&mut self, index: u32, rare: Rare, arrival_ns: u64) {
+        if let Some(upgraded) = rare.opened {
+            self.opened(index, &upgraded, arrival_ns);
+        }
+        // What answers messages of these bytes, the Close that answers the server's, or says what it did wrong.
         self.flush(index);
         if self.slots[index as usize].socket.is_none() {
             return;
         }
-        if let Some((code, reason)) = heard.close {
+        if let Some((code, reason)) = rare.close {
             self.closed_by_server(index, code, &reason);
         }
-        if let Some(failure) = heard.failure {
+        if let Some(failure) = rare.failure {
             self.broken_by_server(index, &failure);
         }
     }
@@ -144,10 +198,10 @@ impl Shard {
         match self.slots[index as usize].stage {
             Stage::Upgrading => self.upgrade_failed(index, failure),
             Stage::Open => {
-                self.fail(index, failure.kind(), &failure.to_string(), &failure.to_string());
+                self.fail(index, failure.kind(), &failure.detail(), &failure.to_string());
                 self.lost(index);
-                self.release(index);
-                self.open_again_or_finish(index);
+                // Closing at once, with bytes unread, would reset TCP and may cost the server our Close.
+                self.await_end(index);
             }
             _ => self.ended(index),
         }
@@ -156,7 +210,9 @@ impl Shard {
     /// The transport is over: at its end, or by an error.
     pub(super) fn transport_over(&mut self, index: u32, error: Option<&io::Error>) {
         match self.slots[index as usize].stage {
-            Stage::Connecting | Stage::Upgrading => self.upgrade_cut(index, error),
+            Stage::Connecting | Stage::Tunnelling | Stage::Securing | Stage::Upgrading => {
+                self.attempt_cut(index, error)
+            }
             Stage::Open => {
                 *self.book.now().close_codes.entry(1006).or_default() += 1;
                 match error {

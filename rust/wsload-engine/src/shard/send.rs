@@ -8,7 +8,7 @@ use wsload_core::tally::FailureKind;
 use super::connect::kind_of;
 use super::settings::Drive;
 use super::slot::{Slot, Stage, Tail};
-use super::{BATCH, Phase, Shard};
+use super::{BATCH, Phase, Shard, Wire};
 use crate::os::{Interest, monotonic_ns};
 
 /// Bytes encoded for one connection before they go to the kernel.
@@ -76,7 +76,7 @@ impl Shard {
         let sent = match self.settings.drive {
             Drive::Closed { .. } => self.encode_closed(index, ready_ns),
             Drive::Open { .. } => self.encode_open(index),
-            Drive::Idle => 0,
+            Drive::Idle | Drive::Echo => 0,
         };
         if sent > 0 && self.settings.awaits_replies && !self.timeouts.contains(index) {
             self.timeouts.insert(index, ready_ns + self.settings.reply_timeout_ns);
@@ -154,9 +154,39 @@ impl Shard {
         }
     }
 
-    /// Gives what has been encoded to the kernel; what it does not take waits as the slot's tail.
+    /// Gives what has been encoded to the kernel, through TLS if there is any; what it does not take waits as the
+    /// slot's tail.
     #[inline]
     pub(super) fn flush(&mut self, index: u32) {
+        if self.wire.out.is_empty() {
+            return;
+        }
+        let slot = &mut self.slots[index as usize];
+        if slot.stage == Stage::Open {
+            self.book.now().counters.bytes_sent += self.wire.out.len() as u64;
+        }
+        if slot.tls.is_some() {
+            self.seal(index);
+        }
+        self.transmit(index);
+    }
+
+    /// Replaces what has been encoded by what TLS makes of it.
+    fn seal(&mut self, index: u32) {
+        let Wire { out, sealed, .. } = &mut self.wire;
+        let Some(tls) = &mut self.slots[index as usize].tls else { return };
+        sealed.clear();
+        let result = tls.seal(out, sealed);
+        std::mem::swap(out, sealed);
+        if let Err(fault) = result {
+            self.wire.out.clear();
+            self.tls_failed(index, &fault);
+        }
+    }
+
+    /// Gives bytes as they are to the kernel.
+    #[inline]
+    pub(super) fn transmit(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         let out = &mut self.wire.out;
         let Some(socket) = &slot.socket else { return out.clear() };
@@ -165,7 +195,7 @@ impl Shard {
         }
         if let Some(tail) = &mut slot.tail {
             tail.bytes.append(out);
-            if tail.bytes.len() > MAX_TAIL_BYTES + WRITE_BYTES {
+            if tail.bytes.len() - tail.sent > MAX_TAIL_BYTES + WRITE_BYTES && slot.stage <= Stage::Open {
                 self.stuck(index);
             }
             return;
@@ -174,28 +204,23 @@ impl Shard {
         if let Ok(len) = sent
             && len == out.len()
         {
-            out.clear();
-            if slot.stage == Stage::Open {
-                self.book.now().counters.bytes_sent += len as u64;
-            }
-            return;
+            return out.clear();
         }
-        self.flushed_in_part(index, sent);
+        self.transmitted_in_part(index, sent);
     }
 
     /// The kernel took a part, nothing, or refused.
     #[cold]
-    fn flushed_in_part(&mut self, index: u32, sent: io::Result<usize>) {
+    fn transmitted_in_part(&mut self, index: u32, sent: io::Result<usize>) {
         match sent {
             Ok(len) => {
                 let bytes = std::mem::take(&mut self.wire.out);
                 let slot = &mut self.slots[index as usize];
                 slot.tail = Some(Box::new(Tail { bytes, sent: len }));
-                let counted = if slot.stage == Stage::Open { len as u64 } else { 0 };
-                let counters = &mut self.book.now().counters;
-                counters.back_pressure += 1;
-                counters.bytes_sent += counted;
-                self.watch(index, Interest::ReadWrite);
+                self.book.now().counters.back_pressure += 1;
+                // Who sends back what it receives must not receive more than it can send.
+                let echo = matches!(self.settings.drive, Drive::Echo);
+                self.watch(index, if echo { Interest::Write } else { Interest::ReadWrite });
             }
             Err(error) => {
                 self.wire.out.clear();
@@ -218,11 +243,7 @@ impl Shard {
         match socket.send(&tail.bytes[tail.sent..]) {
             Ok(len) => {
                 tail.sent += len;
-                let done = tail.sent == tail.bytes.len();
-                if slot.stage == Stage::Open {
-                    self.book.now().counters.bytes_sent += len as u64;
-                }
-                if done {
+                if tail.sent == tail.bytes.len() {
                     self.slots[index as usize].tail = None;
                     self.watch(index, Interest::Read);
                     self.pump(index, monotonic_ns());

@@ -5,9 +5,15 @@ use std::net::IpAddr;
 use wsload_core::connection::Config;
 use wsload_core::frame::opcode::Opcode;
 use wsload_core::handshake::Request;
+use wsload_core::handshake::connect_request;
 use wsload_core::message::Limits;
-use wsload_core::plan::{Load, Matching, Message, MessageKind, Plan};
+use wsload_core::plan::{Close, Load, Matching, Message, MessageKind, Ping, Plan};
 use wsload_core::schedule::{Grain, OpenSchedule, share};
+
+use crate::tls;
+
+/// Attempts under way at once when no connect rate is asked for: more only overflows the server's listen queue.
+const MAX_OPENING: u32 = 256;
 
 /// A payload ready to be framed.
 #[derive(Debug)]
@@ -32,6 +38,7 @@ pub(super) enum Drive {
     Closed { in_flight: u32 },
     Open { schedule: OpenSchedule, grain: Grain, lazy: bool },
     Idle,
+    Echo,
 }
 
 /// The plan as seen by worker `worker` of `workers`: it owns the slots `worker + k * workers`.
@@ -46,6 +53,15 @@ pub(super) struct Settings {
     pub(super) first_message: Option<Payload>,
     pub(super) awaits_replies: bool,
     pub(super) connect_gap_ns: Option<u64>,
+    /// Attempts under way at once; with a connect rate there is no bound unless one is asked for.
+    pub(super) max_opening: u32,
+    /// What the proxy is asked.
+    pub(super) tunnel_request: Option<Vec<u8>>,
+    pub(super) tls: Option<tls::TlsSettings>,
+    pub(super) ping: Option<Ping>,
+    pub(super) close: Close,
+    /// Path and query, by which cookies are chosen.
+    pub(super) resource: String,
     pub(super) connect_timeout_ns: u64,
     pub(super) reply_timeout_ns: u64,
     pub(super) reconnect_attempts: u32,
@@ -60,7 +76,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Self {
+    /// The error says what is wrong with a certificate or key.
+    pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Result<Self, String> {
         let length_ns = plan.duration_ns.map(|duration| duration + plan.warmup_ns);
         let slots = share(u64::from(plan.connections), workers, worker) as u32;
         let drive = match plan.load {
@@ -79,8 +96,10 @@ impl Settings {
                 lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0,
             },
             Load::Idle => Drive::Idle,
+            Load::Echo => Drive::Echo,
         };
-        Self {
+        let paced = plan.connect_rate_per_s.is_some();
+        Ok(Self {
             worker,
             workers,
             slots,
@@ -90,6 +109,12 @@ impl Settings {
             first_message: plan.first_message.as_ref().map(Payload::from),
             awaits_replies: plan.matching == Matching::Order,
             connect_gap_ns: plan.connect_rate_per_s.map(|rate| (1e9 * f64::from(workers) / rate) as u64),
+            max_opening: plan.max_opening.unwrap_or(if paced { u32::MAX } else { MAX_OPENING }),
+            tunnel_request: plan.proxy.as_ref().map(connect_request),
+            tls: plan.tls.as_ref().map(tls::load).transpose()?,
+            ping: plan.ping,
+            close: plan.close.clone(),
+            resource: plan.target.resource.clone(),
             connect_timeout_ns: plan.connect_timeout_ns,
             reply_timeout_ns: plan.reply_timeout_ns,
             reconnect_attempts: plan.reconnect_attempts,
@@ -100,14 +125,15 @@ impl Settings {
             length_ns,
             iterations: plan.iterations,
             connections: plan.connections,
-        }
+        })
     }
 
     /// What the connection state machine needs of the plan.
     pub(super) fn protocol(plan: &Plan) -> Config {
         Config {
             request: Request::new(&plan.target, &plan.handshake),
-            limits: Limits { frame_bytes: plan.max_message_bytes, message_bytes: plan.max_message_bytes },
+            limits: Limits { frame_bytes: plan.max_frame_bytes, message_bytes: plan.max_message_bytes },
+            fragment_bytes: plan.fragment_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         }
     }
 

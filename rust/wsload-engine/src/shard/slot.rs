@@ -1,18 +1,24 @@
 //! One connection slot. A slot is numbered over the whole run and survives reconnects.
 
 use wsload_core::connection::Connection;
+use wsload_core::handshake::Jar;
 use wsload_core::matching::Queue;
 use wsload_core::schedule::Cursor;
 
 use crate::os::Socket;
+use crate::tls;
 
 /// Where a slot stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// Waits for its turn in the connect ramp.
     Unopened,
     /// TCP handshake under way.
     Connecting,
+    /// The proxy has been asked for a tunnel.
+    Tunnelling,
+    /// TLS handshake under way.
+    Securing,
     /// Upgrade request sent, no verdict yet.
     Upgrading,
     /// Open.
@@ -32,6 +38,12 @@ pub(super) struct Tail {
     pub(super) sent: usize,
 }
 
+/// What a proxy has answered so far.
+#[derive(Debug, Default)]
+pub(super) struct Tunnel {
+    pub(super) head: Vec<u8>,
+}
+
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection,
@@ -42,6 +54,12 @@ pub(super) struct Slot {
     /// Messages awaiting a reply, oldest first.
     pub(super) awaiting: Queue,
     pub(super) tail: Option<Box<Tail>>,
+    pub(super) tunnel: Option<Box<Tunnel>>,
+    pub(super) tls: Option<Box<tls::Session>>,
+    /// Cookies that the server has set, if they are kept.
+    pub(super) jar: Option<Box<Jar>>,
+    /// When the ping went out whose pong is awaited; 0: none is.
+    pub(super) ping_ns: u64,
     /// Closed loop: sends allowed now.
     pub(super) credit: u32,
     /// Closed loop: sends left for the whole run.
@@ -54,8 +72,8 @@ pub(super) struct Slot {
     pub(super) next_due: Option<Cursor>,
     /// Start of the current attempt.
     pub(super) attempt_ns: u64,
-    /// When its TCP connection stood.
-    pub(super) tcp_ns: u64,
+    /// When the current step of it began: TCP, tunnel, TLS, upgrade.
+    pub(super) step_ns: u64,
     /// Which of the target's addresses the attempt uses, and how many it has tried.
     pub(super) address: u8,
     pub(super) addresses_tried: u8,
@@ -75,13 +93,17 @@ impl Slot {
             generation: 0,
             awaiting: Queue::default(),
             tail: None,
+            tunnel: None,
+            tls: None,
+            jar: None,
+            ping_ns: 0,
             credit: 0,
             remaining,
             backlog: 0,
             next_send: Cursor { seq: 0, due_ns: 0 },
             next_due,
             attempt_ns: 0,
-            tcp_ns: 0,
+            step_ns: 0,
             address: 0,
             addresses_tried: 0,
             retries: 0,

@@ -24,7 +24,10 @@ pub fn plan() -> Plan {
             resource: "/".into(),
             host_header: "127.0.0.1".into(),
         },
-        handshake: plan::Handshake { headers: Vec::new(), subprotocols: Vec::new(), origin: None },
+        dial: plan::Dial { host: "127.0.0.1".into(), port: 1 },
+        proxy: None,
+        tls: None,
+        handshake: plan::Handshake::default(),
         connections: 1,
         connect_rate_per_s: None,
         connect_timeout_ns: 5_000 * MS,
@@ -41,7 +44,12 @@ pub fn plan() -> Plan {
         interval_ns: 1_000 * MS,
         grain_ns: 250_000,
         seed: 1,
+        max_frame_bytes: 64 << 20,
         max_message_bytes: 1 << 20,
+        fragment_bytes: None,
+        ping: None,
+        close: plan::Close { code: 1000, reason: String::new() },
+        max_opening: None,
     }
 }
 
