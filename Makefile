@@ -68,6 +68,11 @@ check: setup ## Run the linters
 	cargo fmt --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 
+# All 517 cases of the Autobahn testsuite, ten minutes; URL= aims at a fuzzing server that runs, CASES= chooses.
+.PHONY: conformance
+conformance: setup ## Drive the engine through the Autobahn testsuite
+	$(BIN)/python tests/conformance/autobahn.py $(if $(URL),--url '$(URL)') $(if $(CASES),--cases '$(CASES)') $(if $(PYTHON2),--python2 '$(PYTHON2)')
+
 .PHONY: bench
 bench: setup ## Measure CPU and memory against the floor, and render benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -36,10 +36,10 @@ class Peer:
 
 
 @contextmanager
-def peer(name: str) -> Iterator[Peer]:
+def peer(name: str, *arguments: str) -> Iterator[Peer]:
     """`websockets`, `aiohttp` or `ws`."""
     script = PEERS / f"echo_{name}.{'js' if name == 'ws' else 'py'}"
-    command = [shutil.which("node") or "node" if name == "ws" else sys.executable, str(script)]
+    command = [shutil.which("node") or "node" if name == "ws" else sys.executable, str(script), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Peer(process)

@@ -1,4 +1,7 @@
-"""An echo server on `websockets`. Prints its port, and at the end of its input how many messages it has echoed."""
+"""An echo server on `websockets`, compressing when its argument is `deflate`.
+
+Prints its port, and at the end of its input how many messages it has echoed.
+"""
 
 import asyncio
 import sys
@@ -18,7 +21,8 @@ async def echo(connection: ServerConnection) -> None:
 
 async def main() -> None:
     """Serves until the input ends."""
-    async with serve(echo, "127.0.0.1", 0, compression=None, ping_interval=None, max_size=None) as server:
+    compression = "deflate" if "deflate" in sys.argv else None
+    async with serve(echo, "127.0.0.1", 0, compression=compression, ping_interval=None, max_size=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
         print(messages, flush=True)

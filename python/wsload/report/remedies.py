@@ -65,6 +65,7 @@ _BY_DETAIL = {
     ("tls", "no common TLS version"): "Check --tls-min and --tls-max, and what the server allows.",
     ("tls", "TLS version refused by the server"): "Check --tls-min and --tls-max, and what the server allows.",
     ("tls", "not TLS"): "The server does not speak TLS on this port: ws:// instead of wss://?",
+    ("tls", "no response"): "Perhaps the server does not speak TLS on this port: ws:// instead of wss://?",
     ("unanswered", "connection ended"): "These replies were lost with their connections.",
     ("unanswered", "run aborted"): "The run was ended before they could come.",
     (
@@ -79,12 +80,14 @@ _BY_DETAIL = {
     ("unexpected_close", "1013"): "The server is overloaded and asks to come back later: less load.",
     ("local_limit", "unsent bytes"): "The server reads too slowly: less load, or look why it does not read.",
 }
-_MAX_DETAIL = 24
+_MAX_DETAIL = 34
 
 
 def title(kind: str, detail: str) -> str:
     """A kind in words, with its detail where that is short: a sentence stands in the example anyway."""
     words = TITLES.get(kind, kind)
+    if len(detail) > _MAX_DETAIL and kind in {"upgrade_rejected", "proxy_rejected"}:
+        detail = detail.partition(" ")[0]
     return f"{words} ({detail})" if detail and len(detail) <= _MAX_DETAIL else words
 
 

@@ -118,7 +118,7 @@ def _agreed(summary: Summary, width: int) -> list[Text]:
     """What was agreed on with the server, with counts where connections differ."""
     parts = []
     # From the outside in: tls, then what it carries.
-    outside_in = sorted(summary.negotiated, key=lambda agreement: (not agreement.aspect.startswith("tls"), agreement.aspect))
+    outside_in = sorted(summary.negotiated, key=lambda one: (not one.aspect.startswith("tls"), one.aspect))
     for aspect, found in groupby(outside_in, key=lambda agreement: agreement.aspect):
         values = list(found)
         for agreement in values:
