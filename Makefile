@@ -73,6 +73,11 @@ check: setup ## Run the linters
 conformance: setup ## Drive the engine through the Autobahn testsuite
 	$(BIN)/python tests/conformance/autobahn.py $(if $(URL),--url '$(URL)') $(if $(CASES),--cases '$(CASES)') $(if $(PYTHON2),--python2 '$(PYTHON2)')
 
+# Needs cargo-fuzz and a nightly Rust; FUZZ_SECONDS= for each target.
+.PHONY: fuzz
+fuzz: ## Fuzz what reads a server's bytes
+	$(PYTHON) scripts/fuzz.py $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS))
+
 .PHONY: bench
 bench: setup ## Measure CPU and memory against the floor, and render benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -59,7 +59,7 @@ def echo_server() -> Iterator[int]:
     with subprocess.Popen(
         command,
         text=True,
-        preexec_fn=_on(SERVER_CPU),  # noqa: PLW1509 - there are no threads
+        preexec_fn=on(SERVER_CPU),  # noqa: PLW1509 - there are no threads
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as server:
@@ -75,7 +75,7 @@ def echo_server() -> Iterator[int]:
 def floor(port: int, case: Case, seconds: int) -> Cost:
     """One run of the floor."""
     arguments = [str(number) for number in (port, case.connections, case.in_flight, seconds, SIZE_BYTES)]
-    output, own_ns, foreign = _timed([str(EXAMPLES / "floor"), *arguments])
+    output, own_ns, foreign = timed([str(EXAMPLES / "floor"), *arguments])
     result = json.loads(output)
     trips, user_ns = result["round_trips"], result["cpu_user_ns"]
     cpu_ns = user_ns + result["cpu_system_ns"]
@@ -118,13 +118,13 @@ def _run_wsload(port: int, flags: list[str]) -> tuple[str, int, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "bench.wsload")
         command = [str(WSLOAD), "run", f"ws://127.0.0.1:{port}/", "--workers", "1", "--format", "json", "-o", file]
-        return _timed([*command, *flags])
+        return timed([*command, *flags])
 
 
-def _timed(command: list[str]) -> tuple[str, int, float]:
+def timed(command: list[str]) -> tuple[str, int, float]:
     """Runs on the client's core; output, CPU of the process tree, and how many cores others used."""
     begin, own, busy = time.monotonic_ns(), _children_ns(), busy_ns()
-    done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=_on(CLIENT_CPU))
+    done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=on(CLIENT_CPU))
     elapsed, own = time.monotonic_ns() - begin, _children_ns() - own
     # The server's core is busy on our behalf: what is beyond it and our own is foreign.
     foreign = max((busy_ns() - busy - own) / elapsed - 1.0, 0.0)
@@ -136,5 +136,6 @@ def _children_ns() -> int:
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
-def _on(cpu: int) -> Callable[[], None]:
+def on(cpu: int) -> Callable[[], None]:
+    """Binds a process that is about to start to a core."""
     return lambda: os.sched_setaffinity(0, {cpu})

@@ -34,6 +34,8 @@ def render(raw: dict[str, Any]) -> str:
         for count, rss in sorted((int(count), rss) for count, rss in memory["rss_bytes"].items()):
             slope = f"{memory['bytes_per_connection']:.0f} B" if count == max(map(int, memory["rss_bytes"])) else ""
             lines.append(f"| {count:,} | {rss / 1e6:.1f} MB | {slope} | {'<= 1,024 B' if slope else ''} |")
+    if secured := raw.get("secured"):
+        lines += _secured(secured)
     if start_up := raw.get("start_up_ms"):
         lines += ["", "### Start-up, median wall time", "", "| command | time | bound |", "|---|---:|---|"]
         lines += [f"| `{command}` | {value:.0f} ms | < 250 ms |" for command, value in start_up.items()]
@@ -43,6 +45,30 @@ def render(raw: dict[str, Any]) -> str:
 def ratio(rounds: list[dict[str, Any]]) -> float:
     """Median over rounds of wsload's CPU per round trip over the floor's of the same round."""
     return statistics.median(float(one["wsload"]["cpu_ns"]) / float(one["floor"]["cpu_ns"]) for one in rounds)
+
+
+def _secured(secured: dict[str, Any]) -> list[str]:
+    def median(kind: str, who: str) -> float:
+        return statistics.median(float(one[who]) for one in secured[kind]) / 1e3
+
+    def times(kind: str, who: str, other: str) -> float:
+        return statistics.median(float(one[who]) / float(one[other]) for one in secured[kind])
+
+    tls, deflate = "TLS 1.3, 32 bytes, 64 connections", "permessage-deflate, 1 kB of JSON, 64 connections"
+    lines = ["", "### TLS and compression, CPU per round trip of the client", ""]
+    lines += ["| what | client | µs | ratio |", "|---|---|---:|---|"]
+    lines.append(
+        f"| {tls} | wsload | {median('tls', 'wsload'):.2f} | {times('tls', 'wsload', 'floor'):.2f} of the floor |"
+    )
+    versus = times("tls", "picows", "wsload")
+    lines.append(f"| | picows and Python's ssl | {median('tls', 'picows'):.2f} | {versus:.2f} of wsload |")
+    lines.append(f"| | floor, without TLS | {median('tls', 'floor'):.2f} | |")
+    lines.append(f"| {deflate} | wsload | {median('deflate', 'wsload'):.2f} | |")
+    versus = times("deflate", "websockets", "wsload")
+    lines.append(f"| | Python websockets | {median('deflate', 'websockets'):.2f} | {versus:.2f} of wsload |")
+    lines += ["", "| connections | memory of each |", "|---|---:|"]
+    lines += [f"| {name} | {value / 1024:.1f} KiB |" for name, value in secured["memory"].items()]
+    return lines
 
 
 def _row(name: str, rounds: list[dict[str, Any]]) -> str:
