@@ -81,7 +81,7 @@ def _wsload(url: str, seconds: int, *flags: str) -> float:
     if summary["failures"]:
         raise SystemExit(f"not a clean run: {summary['failures']}")
     generator = summary["generator"]
-    return float(generator["cpu_user_ns"] + generator["cpu_system_ns"]) / summary["messages"]["answered"]
+    return float((generator["cpu_user_ns"] + generator["cpu_system_ns"]) / summary["messages"]["answered"])
 
 
 def _run(url: str, flags: list[str]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _peer(mode: str, port: int, seconds: int, extra: str) -> float:
     command = [sys.executable, str(PEERS / "client.py"), mode, str(port), str(CONNECTIONS), str(seconds), extra]
     output, _, _ = measure.timed(command)
     result = json.loads(output)
-    return float(result["cpu_ns"]) / result["round_trips"]
+    return float(result["cpu_ns"] / result["round_trips"])
 
 
 def _memory(files: dict[str, str]) -> dict[str, float]:

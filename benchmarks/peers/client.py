@@ -1,4 +1,6 @@
-"""A closed loop, one message in flight, by a careful Python programmer: `client.py tls|deflate PORT CONNECTIONS SECONDS`.
+"""A closed loop, one message in flight, by a careful Python programmer.
+
+`client.py tls|deflate PORT CONNECTIONS SECONDS FILE`:
 
 `tls CAFILE` on picows and uvloop with Python's ssl; `deflate MESSAGE-FILE` on websockets and uvloop. Measures nothing
 per message. Prints its round trips and their CPU time, connecting left out, as JSON.
@@ -17,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 MODE, PORT, CONNECTIONS, SECONDS, EXTRA = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
 MESSAGE = b"x" * 32
+MESSAGE_TEXT = Path(EXTRA).read_text(encoding="ascii")
 
 
 def cpu_ns() -> int:
@@ -60,7 +63,6 @@ async def tls() -> tuple[int, int]:
 
 async def deflate() -> tuple[int, int]:
     """Websockets."""
-    message = Path(EXTRA).read_text(encoding="ascii")
     trips = 0
     url = f"ws://127.0.0.1:{PORT}/"
     made = [await connect(url, compression="deflate", ping_interval=None) for _ in range(CONNECTIONS)]
@@ -68,7 +70,7 @@ async def deflate() -> tuple[int, int]:
     async def loop(connection: ClientConnection) -> None:
         nonlocal trips
         while True:
-            await connection.send(message)
+            await connection.send(MESSAGE_TEXT)
             await connection.recv()
             trips += 1
 

@@ -3,6 +3,10 @@
 //! The schedule knows nothing of how the server is doing. Instants are nanoseconds after the run's epoch and exact;
 //! [`Grain`] rounds absolute instants up to a worker's ticks, so that one wake-up sends all that is due.
 
+mod stages;
+
+pub use stages::{RateCurve, Stage};
+
 use crate::plan::Arrivals;
 use crate::rng::{Purpose, draw, exponential};
 
@@ -15,6 +19,8 @@ const MEGASECOND_NS: u128 = 1_000_000_000_000_000;
 ///
 /// Constant arrivals: message `i` is due at `floor(i * 1e9 / rate)` and belongs to slot `i mod connections`.
 /// Poisson arrivals: each slot has an independent stream of `rate / connections`.
+///
+/// With stages the rate changes over time; message `i` is due when `i` messages' worth of the curve have passed.
 #[derive(Debug, Clone)]
 pub struct OpenSchedule {
     arrivals: Arrivals,
@@ -22,6 +28,7 @@ pub struct OpenSchedule {
     rate_micro: u64,
     /// Poisson: mean gap of one slot.
     mean_gap_ns: f64,
+    curve: Option<RateCurve>,
     connections: u32,
     seed: u64,
     iterations: Option<u64>,
@@ -53,11 +60,19 @@ impl OpenSchedule {
             arrivals,
             rate_micro: ((rate_per_s * 1e6).round() as u64).max(1),
             mean_gap_ns: f64::from(connections) * 1e9 / rate_per_s,
+            curve: None,
             connections,
             seed,
             iterations,
             end_ns: end_ns.unwrap_or(HORIZON_NS).min(HORIZON_NS),
         }
+    }
+
+    /// A schedule whose rate follows stages, and that ends with them.
+    pub fn staged(stages: &[Stage], arrivals: Arrivals, connections: u32, seed: u64, iterations: Option<u64>) -> Self {
+        let curve = RateCurve::new(stages);
+        let end_ns = Some(curve.end_ns());
+        Self { curve: Some(curve), ..Self::new(1.0, arrivals, connections, seed, iterations, end_ns) }
     }
 
     /// The slot's first message.
@@ -80,15 +95,22 @@ impl OpenSchedule {
     #[inline]
     fn constant(&self, slot: u32, seq: u64) -> Option<Cursor> {
         let index = seq.checked_mul(u64::from(self.connections))?.checked_add(u64::from(slot))?;
-        let due_ns = u64::try_from(u128::from(index) * MEGASECOND_NS / u128::from(self.rate_micro)).ok()?;
+        let due_ns = match &self.curve {
+            None => u64::try_from(u128::from(index) * MEGASECOND_NS / u128::from(self.rate_micro)).ok()?,
+            Some(curve) => curve.instant_of(index as f64)?,
+        };
         let within = due_ns < self.end_ns && self.iterations.is_none_or(|count| index < count);
         within.then_some(Cursor { seq, due_ns })
     }
 
     #[inline]
     fn poisson(&self, slot: u32, seq: u64, previous_ns: u64) -> Option<Cursor> {
-        let gap = exponential(draw(self.seed, Purpose::Arrivals, slot, seq)) * self.mean_gap_ns;
-        let due_ns = previous_ns.saturating_add(gap.round() as u64);
+        let gap = exponential(draw(self.seed, Purpose::Arrivals, slot, seq));
+        let due_ns = match &self.curve {
+            None => previous_ns.saturating_add((gap * self.mean_gap_ns).round() as u64),
+            // The slot's stream at rate 1, stretched to the curve.
+            Some(curve) => curve.instant_of(curve.count_at(previous_ns) + gap * f64::from(self.connections))?,
+        };
         let within =
             due_ns < self.end_ns && self.iterations.is_none_or(|count| seq < share(count, self.connections, slot));
         within.then_some(Cursor { seq, due_ns })
@@ -257,6 +279,33 @@ mod tests {
     fn poisson_shares_its_iterations() {
         let schedule = OpenSchedule::new(50.0, Arrivals::Poisson, 3, 1, Some(7), None);
         assert_eq!((0..3).map(|slot| instants(&schedule, slot).len()).collect::<Vec<_>>(), [3, 2, 2]);
+    }
+
+    #[test]
+    fn stages_that_stay_level_are_the_plain_schedule() {
+        let stages =
+            [Stage { duration_ns: 0, target_per_s: 80.0 }, Stage { duration_ns: 5 * SECOND, target_per_s: 80.0 }];
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let plain = OpenSchedule::new(80.0, arrivals, 4, 7, None, Some(5 * SECOND));
+            let staged = OpenSchedule::staged(&stages, arrivals, 4, 7, None);
+            for slot in 0..4 {
+                let (plain, staged) = (instants(&plain, slot), instants(&staged, slot));
+                assert_eq!(plain.len(), staged.len());
+                // Of the Poisson stream each instant goes on from the rounded one before.
+                assert!(plain.iter().zip(&staged).all(|(one, other)| one.abs_diff(*other) <= 1_000));
+            }
+        }
+    }
+
+    #[test]
+    fn a_poisson_ramp_has_as_many_messages_as_its_curve() {
+        let stages = [Stage { duration_ns: 100 * SECOND, target_per_s: 1_000.0 }];
+        let schedule = OpenSchedule::staged(&stages, Arrivals::Poisson, 50, 3, None);
+        let all: Vec<u64> = (0..50).flat_map(|slot| instants(&schedule, slot)).collect();
+        // 50,000 expected, standard deviation 224; a quarter of them in the first half.
+        assert!((48_880..=51_120).contains(&all.len()), "{}", all.len());
+        let early = all.iter().filter(|due_ns| **due_ns < 50 * SECOND).count();
+        assert!((11_900..=13_100).contains(&early), "{early}");
     }
 
     #[test]
