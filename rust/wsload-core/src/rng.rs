@@ -26,6 +26,8 @@ impl MaskKeys {
 pub enum Purpose {
     /// Gaps of a Poisson schedule.
     Arrivals = 1,
+    /// Think times of a closed loop.
+    Think = 2,
 }
 
 /// The draw number `sequence` of `slot`: a pure function of its arguments, uniform over all `u64`.

@@ -48,6 +48,8 @@ closed_list! {
         reconnects: sum,
         /// Open connections that ended otherwise than by our own close at the end of the run.
         connections_lost: sum,
+        /// Connections closed by us because they had reached their lifetime, and replaced.
+        connections_expired: sum,
         /// Connections given up and reopened because a reply timed out and order no longer tells which is whose.
         matching_lost: sum,
         /// Messages whose intended instant has come.

@@ -18,7 +18,7 @@ fn a_closed_loop_sends_its_share_and_every_reply_is_counted() {
     let (server, count) = echo_server();
     let mut plan = plan();
     plan.connections = 7;
-    plan.load = Load::Closed { in_flight: 3 };
+    plan.load = Load::Closed { in_flight: 3, think: None };
     plan.iterations = Some(1_000);
     let run = run(&plan, server);
     let counters = &run.counters;

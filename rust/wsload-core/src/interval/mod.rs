@@ -47,6 +47,10 @@ metrics! {
     SendLag = "send_lag", per message: true;
     /// Arrival in the kernel to our read: the generator's own share.
     ReceiveLag = "receive_lag", per message: true;
+    /// Age, from its intended instant, of a message whose reply was given up, or that was never sent.
+    ResponseCensored = "response_censored", per message: true;
+    /// Age, from its send, of a message whose reply was given up.
+    ServiceCensored = "service_censored", per message: true;
     /// First SYN to a standing TCP connection.
     ConnectTcp = "connect_tcp", per message: false;
     /// Standing TCP connection, or tunnel, to finished TLS handshake.

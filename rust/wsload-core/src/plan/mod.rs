@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::opcode::close_code_is_valid;
+use crate::schedule::{Stage, Think};
 
 mod wire;
 
@@ -50,6 +51,9 @@ pub struct Plan {
     pub reply_timeout_ns: u64,
     /// Local addresses; slot `s` uses number `s mod len`. Empty: the kernel chooses.
     pub source_ips: Vec<IpAddr>,
+    /// Connections older than this are closed and replaced; `None`: they live as long as the run.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub connection_lifetime_ns: Option<u64>,
     /// Consecutive failed attempts after which a slot stays closed; 0: a lost connection is never reopened.
     pub reconnect_attempts: u32,
     /// What starts messages.
@@ -94,18 +98,23 @@ pub struct Plan {
 }
 
 /// The load model: what starts messages.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Load {
     /// Each connection keeps `in_flight` messages outstanding.
     Closed {
         /// Outstanding messages per connection, at least 1.
         in_flight: u32,
+        /// From a reply to the next send; only with one message in flight.
+        #[serde(deserialize_with = "Option::deserialize")]
+        think: Option<Think>,
     },
     /// Messages are due on a schedule that ignores how the server is doing.
     Open {
-        /// Messages per second, all connections together.
+        /// Messages per second, all connections together; with stages the highest rate they reach.
         rate_per_s: f64,
+        /// How the rate changes; none: it does not.
+        stages: Vec<Stage>,
         /// How the instants are spread.
         arrivals: Arrivals,
     },
@@ -216,6 +225,7 @@ impl Plan {
         require(self.grain_ns >= 1_000, "grain_ns", "must be at least 1 us")?;
         require(self.connect_timeout_ns > 0, "connect_timeout_ns", "must be positive")?;
         require(self.reply_timeout_ns > 0, "reply_timeout_ns", "must be positive")?;
+        require(self.connection_lifetime_ns != Some(0), "connection_lifetime_ns", "must be positive")?;
         require(self.duration_ns.is_some() || self.iterations.is_some(), "duration_ns", "or iterations is needed")?;
         [
             (self.connect_timeout_ns, "connect_timeout_ns"),
@@ -224,20 +234,25 @@ impl Plan {
             (self.warmup_ns, "warmup_ns"),
             (self.interval_ns, "interval_ns"),
             (self.grain_ns, "grain_ns"),
+            (self.connection_lifetime_ns.unwrap_or(0), "connection_lifetime_ns"),
         ]
         .into_iter()
         .try_for_each(|(span_ns, field)| require(span_ns <= MAX_SPAN_NS, field, "must be at most 100 years"))
     }
 
     fn validate_load(&self) -> Result<(), PlanError> {
-        match self.load {
-            Load::Closed { in_flight } => {
-                require(in_flight > 0, "load.in_flight", "must be at least 1")?;
+        match &self.load {
+            Load::Closed { in_flight, think } => {
+                require(*in_flight > 0, "load.in_flight", "must be at least 1")?;
                 require(self.matching == Matching::Order, "matching", "a closed loop waits for replies")?;
+                require(think.is_none() || *in_flight == 1, "load.think", "goes with one message in flight")?;
+                require(think.is_none_or(|think| think.is_valid()), "load.think", "must be in order and finite")?;
             }
-            Load::Open { rate_per_s, .. } => {
-                let in_range = rate_per_s.is_finite() && rate_per_s >= MIN_RATE_PER_S;
+            Load::Open { rate_per_s, stages, .. } => {
+                let in_range = rate_per_s.is_finite() && *rate_per_s >= MIN_RATE_PER_S;
                 require(in_range, "load.rate_per_s", "must be at least 0.000001")?;
+                let possible = |stage: &Stage| stage.target_per_s.is_finite() && stage.target_per_s >= 0.0;
+                require(stages.iter().all(possible), "load.stages", "a target must not be negative")?;
             }
             Load::Idle | Load::Echo => {
                 require(self.duration_ns.is_some(), "duration_ns", "is needed when nothing is scheduled")?;
@@ -317,7 +332,10 @@ mod tests {
             "reply_timeout_ns": 10_000_000_000_u64,
             "source_ips": ["127.0.0.2", "::1"],
             "reconnect_attempts": 3,
-            "load": {"model": "open", "rate_per_s": 20000.0, "arrivals": "poisson"},
+            "connection_lifetime_ns": 60_000_000_000_u64,
+            "load": {"model": "open", "rate_per_s": 20000.0, "arrivals": "poisson", "stages": [
+                {"duration_ns": 0, "target_per_s": 100.0}
+            ]},
             "message": {"name": "message", "kind": "binary", "payload": "AP8="},
             "first_message": {"name": "first", "kind": "text", "payload": "w6k="},
             "matching": "order",
@@ -350,7 +368,8 @@ mod tests {
     #[test]
     fn a_plan_is_read_and_written_as_it_stands() {
         let plan = read(&open_plan()).unwrap();
-        assert_eq!(plan.load, Load::Open { rate_per_s: 20_000.0, arrivals: Arrivals::Poisson });
+        let stages = vec![Stage { duration_ns: 0, target_per_s: 100.0 }];
+        assert_eq!(plan.load, Load::Open { rate_per_s: 20_000.0, arrivals: Arrivals::Poisson, stages });
         assert_eq!(plan.message.as_ref().unwrap().payload, [0, 255]);
         assert_eq!(plan.first_message.as_ref().unwrap().payload, "é".as_bytes());
         assert_eq!((plan.seed, plan.source_ips.len()), (u64::MAX, 2));
@@ -359,8 +378,12 @@ mod tests {
 
     #[test]
     fn the_other_load_models_are_read_too() {
-        let closed = with("/load", json!({"model": "closed", "in_flight": 16}));
-        assert_eq!(read(&closed).unwrap().load, Load::Closed { in_flight: 16 });
+        let closed = with("/load", json!({"model": "closed", "in_flight": 16, "think": null}));
+        assert_eq!(read(&closed).unwrap().load, Load::Closed { in_flight: 16, think: None });
+        let think = json!({"law": "uniform", "low_ns": 5, "high_ns": 9});
+        let thinking = with("/load", json!({"model": "closed", "in_flight": 1, "think": think}));
+        let think = Some(Think::Uniform { low_ns: 5, high_ns: 9 });
+        assert_eq!(read(&thinking).unwrap().load, Load::Closed { in_flight: 1, think });
         let mut idle = with("/load", json!({"model": "idle"}));
         idle["message"] = Value::Null;
         assert_eq!(read(&idle).unwrap().load, Load::Idle);
@@ -414,7 +437,14 @@ mod tests {
             ("/grain_ns", json!(century), "grain_ns"),
             ("/load/rate_per_s", json!(0.0), "load.rate_per_s"),
             ("/load/rate_per_s", json!(0.000_000_9), "load.rate_per_s"),
-            ("/load", json!({"model": "closed", "in_flight": 0}), "load.in_flight"),
+            ("/load", json!({"model": "closed", "in_flight": 0, "think": null}), "load.in_flight"),
+            (
+                "/load",
+                json!({"model": "closed", "in_flight": 2, "think": {"law": "fixed", "span_ns": 1}}),
+                "load.think",
+            ),
+            ("/load/stages/0/target_per_s", json!(-1.0), "load.stages"),
+            ("/connection_lifetime_ns", json!(0), "connection_lifetime_ns"),
             ("/load", json!({"model": "idle"}), "message"),
             ("/message", json!(null), "message"),
             ("/message/kind", json!("text"), "message.payload"),
@@ -444,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_needs_replies_and_an_idle_run_an_end() {
-        let mut closed = with("/load", json!({"model": "closed", "in_flight": 1}));
+        let mut closed = with("/load", json!({"model": "closed", "in_flight": 1, "think": null}));
         closed["matching"] = json!("none");
         assert_eq!(read(&closed).unwrap_err(), "plan field matching: a closed loop waits for replies");
         let mut idle = with("/load", json!({"model": "idle"}));

@@ -4,8 +4,10 @@
 //! [`Grain`] rounds absolute instants up to a worker's ticks, so that one wake-up sends all that is due.
 
 mod stages;
+mod think;
 
 pub use stages::{RateCurve, Stage};
+pub use think::Think;
 
 use crate::plan::Arrivals;
 use crate::rng::{Purpose, draw, exponential};

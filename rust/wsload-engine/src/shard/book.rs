@@ -177,7 +177,12 @@ impl Book {
     pub(super) fn give_up(&mut self, queue: &mut Queue, now_ns: u64, detail: &str, example: &str) {
         let Self { in_flight, measured, warming, .. } = self;
         let mut lost = [0; 2];
-        in_flight.drain(queue, |sent| lost[usize::from(sent.warmup)] += 1);
+        in_flight.drain(queue, |sent| {
+            lost[usize::from(sent.warmup)] += 1;
+            let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
+            recorder.record_between(Metric::ResponseCensored, sent.intended_ns, now_ns);
+            recorder.record_between(Metric::ServiceCensored, sent.sent_ns, now_ns);
+        });
         for (recorder, count) in [measured, warming].into_iter().zip(lost) {
             if count > 0 {
                 recorder.counters.unanswered += count;
@@ -190,6 +195,14 @@ impl Book {
     #[inline]
     pub(super) fn received_so_far(&self) -> u64 {
         self.measured.counters.received + self.warming.counters.received
+    }
+
+    /// A message that was due and will not be sent any more.
+    pub(super) fn never_sent(&mut self, intended_ns: u64, now_ns: u64) {
+        let warmup = self.is_warmup(intended_ns);
+        let recorder = self.of(warmup);
+        recorder.counters.unsent += 1;
+        recorder.record_between(Metric::ResponseCensored, intended_ns, now_ns);
     }
 
     /// The send that has waited longest in `queue`.

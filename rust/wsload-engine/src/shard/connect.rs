@@ -167,6 +167,9 @@ impl Shard {
         self.keep_cookies(index, &upgraded.cookies);
         self.first_over(index);
         self.ping_later(index, arrival_ns);
+        if let (Some(lifetimes), Some(lifetime_ns)) = (&mut self.lifetimes, self.settings.connection_lifetime_ns) {
+            lifetimes.insert(index, arrival_ns + lifetime_ns);
+        }
         self.greet(index);
     }
 

@@ -59,8 +59,9 @@ impl Shard {
     /// Ends the run early: nothing more is sent, replies are awaited, connections closed.
     pub fn stop(&mut self) {
         if matches!(self.phase, Phase::Connecting | Phase::Ready | Phase::Running) {
-            self.drop_backlog();
-            self.drain(monotonic_ns());
+            let now_ns = monotonic_ns();
+            self.drop_backlog(now_ns);
+            self.drain(now_ns);
             self.arm();
         } else if self.phase == Phase::Idle {
             self.phase = Phase::Done;
@@ -114,10 +115,10 @@ impl Shard {
             let slot = &self.slots[index as usize];
             match &self.settings.drive {
                 Drive::Closed { .. } => self.sends.insert(index, epoch_ns),
-                Drive::Open { grain, lazy, .. } => {
+                Drive::Open { lazy, .. } => {
                     lazily = *lazy;
                     if let Some(cursor) = slot.next_due {
-                        self.sends.insert(index, grain.round_up(epoch_ns + cursor.due_ns));
+                        self.sends.insert(index, self.settings.grain.round_up(epoch_ns + cursor.due_ns));
                     }
                 }
                 Drive::Idle | Drive::Echo => {}
@@ -200,8 +201,7 @@ impl Shard {
 
     fn finish(&mut self, now_ns: u64) {
         self.phase = Phase::Done;
-        self.book.now().counters.unsent += self.backlog;
-        self.backlog = 0;
+        self.drop_backlog(now_ns);
         self.roll(now_ns);
         let gauges = self.gauges(now_ns);
         self.book.count_compression(self.wire.codecs.take_bytes());
@@ -226,8 +226,30 @@ impl Shard {
 
     /// A closing connection has ended.
     pub(super) fn ended(&mut self, index: u32) {
+        let replace = self.slots[index as usize].retiring;
         self.release(index);
-        self.open_again_or_finish(index);
+        if replace {
+            self.open_again_now(index);
+        } else {
+            self.open_again_or_finish(index);
+        }
+    }
+
+    /// The connection has reached its lifetime: it is closed once nothing is in flight on it.
+    #[cold]
+    pub(super) fn retire(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        if slot.stage != Stage::Open || self.phase > Phase::Running {
+            return;
+        }
+        slot.retiring = true;
+        if slot.awaiting.is_empty() && slot.tail.is_none() {
+            let _ = slot.connection.close(1000, "", &mut self.wire.context());
+            self.flush(index);
+            self.open -= 1;
+            self.book.now().counters.connections_expired += 1;
+            self.await_end(index);
+        }
     }
 
     /// Closes the slot's socket and forgets what belonged to it.
@@ -238,11 +260,12 @@ impl Shard {
         slot.tail = None;
         slot.tunnel = None;
         slot.ping_ns = 0;
+        slot.retiring = false;
         slot.credit = 0;
         slot.connection = wsload_core::connection::Connection::new();
         self.timeouts.remove(index);
-        if let Some(pings) = &mut self.pings {
-            pings.remove(index);
+        for calendar in [&mut self.pings, &mut self.lifetimes].into_iter().flatten() {
+            calendar.remove(index);
         }
     }
 
@@ -303,11 +326,18 @@ impl Shard {
         }
     }
 
-    fn drop_backlog(&mut self) {
-        self.book.now().counters.unsent += self.backlog;
+    /// Messages that were due and are not sent any more are counted, each with its age.
+    fn drop_backlog(&mut self, now_ns: u64) {
         self.backlog = 0;
-        for slot in &mut self.slots {
-            slot.backlog = 0;
+        let (Drive::Open { schedule, .. }, Some(epoch_ns)) = (&self.settings.drive, self.epoch_ns) else { return };
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let slot_number = self.settings.global_slot(index as u32);
+            let mut next = Some(slot.next_send);
+            for _ in 0..std::mem::take(&mut slot.backlog) {
+                let Some(cursor) = next else { break };
+                self.book.never_sent(self.settings.grain.round_up(epoch_ns + cursor.due_ns), now_ns);
+                next = schedule.next(slot_number, cursor);
+            }
         }
     }
 

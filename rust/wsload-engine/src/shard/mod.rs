@@ -29,7 +29,6 @@ use wsload_core::deflate::Codecs;
 use wsload_core::interval::Snapshot;
 use wsload_core::plan::{Plan, PlanError};
 use wsload_core::rng::MaskKeys;
-use wsload_core::schedule::Grain;
 use wsload_core::tally::FailureKind;
 
 use self::book::Book;
@@ -169,6 +168,8 @@ pub struct Shard {
     sends: Calendar,
     /// Each slot's one time-out: connect, reply, close or reopen, by its stage.
     timeouts: Calendar,
+    /// When open connections reach their lifetime; there only when they have one.
+    lifetimes: Option<Calendar>,
     /// When each open slot's next ping, or its pong, is due; there only when pings are asked for.
     pings: Option<Calendar>,
     pace: ConnectPace,
@@ -208,7 +209,7 @@ impl Shard {
         wake.add(sockets.as_raw_fd(), Interest::Read, SOCKETS_TOKEN)?;
         let slots: Vec<Slot> = (0..settings.slots).map(|index| new_slot(&settings, index)).collect();
         let working = slots.iter().filter(|slot| slot.remaining > 0 || slot.next_due.is_some()).count();
-        let grain = Grain::new(settings.grain_ns, worker, workers);
+        let grain = settings.grain;
         Ok(Self {
             phase: Phase::Idle,
             told_phase: Phase::Idle,
@@ -230,6 +231,7 @@ impl Shard {
             book: Book::new(settings.interval_ns, &settings.message_name),
             sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
+            lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
             pings: settings.ping.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
             pace: ConnectPace::new(settings.connect_gap_ns),
             ramp_next: 0,
@@ -317,6 +319,9 @@ impl Shard {
         while let Some(index) = self.pings.as_mut().and_then(|pings| pings.pop(now_ns)) {
             self.ping_due(index, now_ns);
         }
+        while let Some(index) = self.lifetimes.as_mut().and_then(|lifetimes| lifetimes.pop(now_ns)) {
+            self.retire(index);
+        }
     }
 
     /// Ends the intervals that are over.
@@ -348,6 +353,7 @@ impl Shard {
             Some(self.book.interval_end_ns()),
             self.timeouts.next_ns(),
             self.pings.as_ref().and_then(Calendar::next_ns),
+            self.lifetimes.as_ref().and_then(Calendar::next_ns),
             self.next_attempt_ns(),
             self.sends.next_ns().filter(|_| running),
             // Past the end, an open schedule's last ticks are what is waited for.

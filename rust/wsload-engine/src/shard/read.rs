@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use wsload_core::connection::{Event, State};
 use wsload_core::error::Failure;
 use wsload_core::handshake::Upgraded;
+use wsload_core::schedule::{Cursor, Think};
 use wsload_core::tally::FailureKind;
 
 use super::connect::kind_of;
@@ -155,11 +156,41 @@ impl Shard {
             return self.act_on_rare(index, *rare, arrival_ns);
         }
         let slot = &mut self.slots[index as usize];
+        if let Drive::Closed { think: Some(think), .. } = self.settings.drive {
+            if heard.answered > 0 {
+                self.think(index, think, arrival_ns);
+            }
+            return self.settle(index);
+        }
         slot.credit += heard.answered;
+        if slot.retiring {
+            self.retire(index);
+        }
+        let slot = &mut self.slots[index as usize];
         if slot.credit > 0 {
             self.pump(index, read_ns);
         } else if !self.wire.out.is_empty() {
             self.flush(index);
+        }
+    }
+
+    /// A user who thinks before it sends again: the next message is due when it has.
+    fn think(&mut self, index: u32, think: Think, arrival_ns: u64) {
+        let slot_number = self.settings.global_slot(index);
+        let slot = &mut self.slots[index as usize];
+        let seq = slot.next_send.seq + 1;
+        let wanted_ns = arrival_ns + think.before(self.settings.seed, slot_number, seq);
+        slot.next_send = Cursor { seq, due_ns: self.settings.grain.round_up(wanted_ns) };
+        self.sends.insert(index, slot.next_send.due_ns);
+    }
+
+    /// Nothing is to be sent now: what is encoded goes out, a connection past its lifetime goes.
+    fn settle(&mut self, index: u32) {
+        if !self.wire.out.is_empty() {
+            self.flush(index);
+        }
+        if self.slots[index as usize].retiring {
+            self.retire(index);
         }
     }
 

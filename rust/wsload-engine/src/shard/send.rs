@@ -21,10 +21,13 @@ impl Shard {
     pub(super) fn serve_schedule(&mut self, now_ns: u64, until_ns: u64) {
         let mut served = 0;
         while let Some(index) = self.sends.pop(now_ns) {
-            if matches!(self.settings.drive, Drive::Open { .. }) {
-                self.come_due(index, now_ns);
+            let mut ready_ns = monotonic_ns();
+            match self.settings.drive {
+                Drive::Open { .. } => self.come_due(index, now_ns),
+                Drive::Closed { think: Some(_), .. } => ready_ns = self.thought(index, ready_ns),
+                _ => {}
             }
-            self.pump(index, monotonic_ns());
+            self.pump(index, ready_ns);
             served += 1;
             if served % BATCH == 0 && monotonic_ns() >= until_ns {
                 return;
@@ -32,9 +35,21 @@ impl Shard {
         }
     }
 
+    /// A user has thought long enough; the instant from which its message counts.
+    fn thought(&mut self, index: u32, now_ns: u64) -> u64 {
+        let slot = &mut self.slots[index as usize];
+        if slot.next_send.seq == 0 {
+            // The first message is due with the schedule.
+            return now_ns;
+        }
+        slot.credit = u32::from(slot.stage == Stage::Open);
+        slot.next_send.due_ns
+    }
+
     /// Open loop: counts the slot's messages that have come due; they wait in its backlog until they can be sent.
     fn come_due(&mut self, index: u32, now_ns: u64) {
-        let Drive::Open { schedule, grain, .. } = &self.settings.drive else { return };
+        let Drive::Open { schedule, .. } = &self.settings.drive else { return };
+        let grain = self.settings.grain;
         let epoch_ns = self.epoch_ns.unwrap_or(now_ns);
         let slot_number = self.settings.global_slot(index);
         let slot = &mut self.slots[index as usize];
@@ -70,7 +85,7 @@ impl Shard {
     #[inline]
     fn encode(&mut self, index: u32, ready_ns: u64) -> bool {
         let slot = &mut self.slots[index as usize];
-        if slot.stage != Stage::Open || slot.tail.is_some() {
+        if slot.stage != Stage::Open || slot.tail.is_some() || slot.retiring {
             return false;
         }
         let sent = match self.settings.drive {
@@ -117,7 +132,8 @@ impl Shard {
     fn encode_open(&mut self, index: u32) -> u64 {
         let Self { slots, wire, book, settings, .. } = self;
         let slot_number = settings.global_slot(index);
-        let Drive::Open { schedule, grain, .. } = &settings.drive else { return 0 };
+        let Drive::Open { schedule, .. } = &settings.drive else { return 0 };
+        let grain = settings.grain;
         let (Some(message), Some(epoch_ns)) = (&settings.message, self.epoch_ns) else { return 0 };
         let Slot { connection, awaiting, backlog, next_send, .. } = &mut slots[index as usize];
         let mut count = 0;
@@ -144,7 +160,7 @@ impl Shard {
             // The connection is open: it takes the message.
             let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
         }
-        if let Drive::Closed { in_flight } = self.settings.drive {
+        if let Drive::Closed { in_flight, .. } = self.settings.drive {
             self.slots[index as usize].credit = in_flight;
         }
         if self.phase == Phase::Running {

@@ -8,7 +8,7 @@ use wsload_core::handshake::Request;
 use wsload_core::handshake::connect_request;
 use wsload_core::message::Limits;
 use wsload_core::plan::{Close, Load, Matching, Message, MessageKind, Ping, Plan};
-use wsload_core::schedule::{Grain, OpenSchedule, share};
+use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
 
 use crate::tls;
 
@@ -35,8 +35,8 @@ impl From<&Message> for Payload {
 /// What starts messages, with what only that model needs.
 #[derive(Debug)]
 pub(super) enum Drive {
-    Closed { in_flight: u32 },
-    Open { schedule: OpenSchedule, grain: Grain, lazy: bool },
+    Closed { in_flight: u32, think: Option<Think> },
+    Open { schedule: OpenSchedule, lazy: bool },
     Idle,
     Echo,
 }
@@ -67,7 +67,9 @@ pub(super) struct Settings {
     pub(super) reconnect_attempts: u32,
     pub(super) source_ips: Vec<IpAddr>,
     pub(super) interval_ns: u64,
-    pub(super) grain_ns: u64,
+    pub(super) grain: Grain,
+    pub(super) seed: u64,
+    pub(super) connection_lifetime_ns: Option<u64>,
     pub(super) warmup_ns: u64,
     /// Length of warm-up and measured part together.
     pub(super) length_ns: Option<u64>,
@@ -80,18 +82,14 @@ impl Settings {
     pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Result<Self, String> {
         let length_ns = plan.duration_ns.map(|duration| duration + plan.warmup_ns);
         let slots = share(u64::from(plan.connections), workers, worker) as u32;
-        let drive = match plan.load {
-            Load::Closed { in_flight } => Drive::Closed { in_flight },
-            Load::Open { rate_per_s, arrivals } => Drive::Open {
-                schedule: OpenSchedule::new(
-                    rate_per_s,
-                    arrivals,
-                    plan.connections,
-                    plan.seed,
-                    plan.iterations,
-                    length_ns,
-                ),
-                grain: Grain::new(plan.grain_ns, worker, workers),
+        let drive = match &plan.load {
+            Load::Closed { in_flight, think } => Drive::Closed { in_flight: *in_flight, think: *think },
+            Load::Open { rate_per_s, stages, arrivals } => Drive::Open {
+                schedule: if stages.is_empty() {
+                    OpenSchedule::new(*rate_per_s, *arrivals, plan.connections, plan.seed, plan.iterations, length_ns)
+                } else {
+                    OpenSchedule::staged(stages, *arrivals, plan.connections, plan.seed, plan.iterations)
+                },
                 // Above one message per tick the timer wakes us often enough to read replies then, too.
                 lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0,
             },
@@ -120,7 +118,9 @@ impl Settings {
             reconnect_attempts: plan.reconnect_attempts,
             source_ips: plan.source_ips.clone(),
             interval_ns: plan.interval_ns,
-            grain_ns: plan.grain_ns,
+            grain: Grain::new(plan.grain_ns, worker, workers),
+            seed: plan.seed,
+            connection_lifetime_ns: plan.connection_lifetime_ns,
             warmup_ns: plan.warmup_ns,
             length_ns,
             iterations: plan.iterations,

@@ -66,7 +66,7 @@ pub(super) struct Slot {
     pub(super) remaining: u64,
     /// Open loop: messages due and not sent.
     pub(super) backlog: u64,
-    /// Open loop: the first of the backlog, once there is one.
+    /// Open loop: the first of the backlog, once there is one. Closed loop with think times: the next send.
     pub(super) next_send: Cursor,
     /// Open loop: the next message to come due; `None` at the schedule's end.
     pub(super) next_due: Option<Cursor>,
@@ -80,6 +80,8 @@ pub(super) struct Slot {
     /// Attempts made since the slot was last open.
     pub(super) retries: u32,
     pub(super) was_open: bool,
+    /// It has reached its lifetime: nothing more is sent, it is replaced when its replies have come.
+    pub(super) retiring: bool,
     /// The first attempt has succeeded or failed.
     pub(super) first_over: bool,
 }
@@ -108,6 +110,7 @@ impl Slot {
             addresses_tried: 0,
             retries: 0,
             was_open: false,
+            retiring: false,
             first_over: false,
         }
     }

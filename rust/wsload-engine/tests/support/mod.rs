@@ -33,8 +33,9 @@ pub fn plan() -> Plan {
         connect_timeout_ns: 5_000 * MS,
         reply_timeout_ns: 5_000 * MS,
         source_ips: Vec::new(),
+        connection_lifetime_ns: None,
         reconnect_attempts: 0,
-        load: Load::Closed { in_flight: 1 },
+        load: Load::Closed { in_flight: 1, think: None },
         message: Some(message(32)),
         first_message: None,
         matching: Matching::Order,
@@ -54,7 +55,7 @@ pub fn plan() -> Plan {
 }
 
 pub fn open_load(rate_per_s: f64) -> Load {
-    Load::Open { rate_per_s, arrivals: Arrivals::Constant }
+    Load::Open { rate_per_s, stages: Vec::new(), arrivals: Arrivals::Constant }
 }
 
 pub fn message(len: usize) -> plan::Message {
