@@ -47,6 +47,10 @@ class Shard:
 
         ValueError: no address, or one that is not an IP address. RuntimeError: called before.
         """
+    def set_addresses(self, addresses: Sequence[tuple[str, int]]) -> None:
+        """Later attempts go to these addresses: the name was looked up again. ValueError: as for `connect`."""
+    def resolved_in(self, span_ns: int) -> None:
+        """Counts how long the resolver took; told to one worker of a run."""
     def fail_dns(self, reason: str, at_ns: int) -> None:
         """Instead of `connect`: the name did not resolve, every first attempt fails with kind `dns`."""
     def go(self, at_ns: int) -> None:
@@ -109,6 +113,8 @@ class Histogram:
     def __new__(cls) -> Histogram: ...
     def add(self, encoded: bytes) -> None:
         """Adds a V2-deflate histogram. ValueError: not one, or of another range."""
+    def subtract(self, encoded: bytes) -> None:
+        """Takes away what was added before. ValueError: not a histogram, or never added."""
     def encode(self) -> bytes: ...
     @property
     def count(self) -> int: ...

@@ -119,6 +119,12 @@ impl MergedHistogram {
         let _ = self.0.add(&other.0);
     }
 
+    /// Takes away V2-deflate bytes that were added before.
+    pub fn subtract_encoded(&mut self, encoded: &[u8]) -> Result<(), HistogramError> {
+        let other = Self::decode(encoded)?;
+        self.0.subtract(&other.0).map_err(|_| HistogramError("what is taken away was never added".to_owned()))
+    }
+
     /// The histogram as V2-deflate bytes.
     pub fn encode(&self) -> Vec<u8> {
         encode(&self.0)
@@ -321,6 +327,14 @@ mod tests {
         assert!(!histogram.record(HIGHEST_NS + 1));
         assert_eq!(histogram.count(), 2);
         assert!(merged(&histogram).max() >= HIGHEST_NS);
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_away_and_nothing_else() {
+        let mut all = merged(&filled([5, 900, 70_000]));
+        all.subtract_encoded(&filled([900]).encode()).unwrap();
+        assert_eq!(all, merged(&filled([5, 70_000])));
+        assert!(all.subtract_encoded(&filled([900]).encode()).is_err());
     }
 
     #[test]

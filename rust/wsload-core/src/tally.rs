@@ -114,6 +114,8 @@ closed_list! {
         backlog: sum,
         /// Age of the oldest message awaiting a reply, ns.
         oldest_in_flight_ns: greatest,
+        /// Longest time that a connection which has been pushed to has been silent, ns.
+        silence_ns: greatest,
         /// How much of the interval the schedule ran, ns.
         running_ns: greatest,
         /// Resident memory of the worker process, bytes.
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn gauges_that_are_ages_or_spans_keep_the_greatest_and_the_rest_adds() {
         for (name, value) in merged(Gauges::NAMES, (2, 3), Gauges::merge) {
-            let greatest = ["oldest_in_flight_ns", "running_ns"].contains(&name.as_str());
+            let greatest = ["oldest_in_flight_ns", "silence_ns", "running_ns"].contains(&name.as_str());
             assert_eq!(value, if greatest { 3 } else { 5 }, "{name}");
         }
     }

@@ -56,7 +56,7 @@ fn an_open_schedule_sends_exactly_what_is_due() {
 fn a_dense_schedule_reads_lazily_and_loses_no_reply() {
     let (server, _) = echo_server();
     let mut plan = plan();
-    plan.connections = 10;
+    plan.connections = 40;
     plan.load = open_load(20_000.0);
     plan.iterations = None;
     plan.duration_ns = Some(200 * MS);

@@ -27,6 +27,10 @@ impl Histogram {
         py.detach(|| self.lock().add_encoded(encoded)).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
+    fn subtract(&self, py: Python<'_>, encoded: &[u8]) -> PyResult<()> {
+        py.detach(|| self.lock().subtract_encoded(encoded)).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
     fn encode<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &py.detach(|| self.lock().encode()))
     }

@@ -51,14 +51,7 @@ impl Shard {
     }
 
     fn connect(&self, py: Python<'_>, addresses: Vec<(String, u16)>, at_ns: u64) -> PyResult<()> {
-        let parse = |(host, port): &(String, u16)| -> PyResult<SocketAddr> {
-            let ip: IpAddr = host.parse().map_err(|_| PyValueError::new_err(format!("not an IP address: {host}")))?;
-            Ok(SocketAddr::new(ip, *port))
-        };
-        let addresses = addresses.iter().map(parse).collect::<PyResult<Vec<_>>>()?;
-        if addresses.is_empty() {
-            return Err(PyValueError::new_err("no address to connect to"));
-        }
+        let addresses = parse_addresses(&addresses)?;
         py.detach(|| {
             let mut shard = self.lock();
             // Stopped before it began: there is nothing to connect for.
@@ -69,6 +62,16 @@ impl Shard {
             shard.connect(&addresses, at_ns);
             Ok(())
         })
+    }
+
+    fn set_addresses(&self, py: Python<'_>, addresses: Vec<(String, u16)>) -> PyResult<()> {
+        let addresses = parse_addresses(&addresses)?;
+        py.detach(|| self.lock().set_addresses(&addresses));
+        Ok(())
+    }
+
+    fn resolved_in(&self, py: Python<'_>, span_ns: u64) {
+        py.detach(|| self.lock().resolved_in(span_ns));
     }
 
     fn fail_dns(&self, py: Python<'_>, reason: &str, at_ns: u64) -> PyResult<()> {
@@ -107,6 +110,15 @@ impl Shard {
     fn take(&self, py: Python<'_>) -> Option<Snapshot> {
         py.detach(|| self.lock().take()).map(Snapshot::from)
     }
+}
+
+fn parse_addresses(addresses: &[(String, u16)]) -> PyResult<Vec<SocketAddr>> {
+    let parse = |(host, port): &(String, u16)| -> PyResult<SocketAddr> {
+        let ip: IpAddr = host.parse().map_err(|_| PyValueError::new_err(format!("not an IP address: {host}")))?;
+        Ok(SocketAddr::new(ip, *port))
+    };
+    let addresses = addresses.iter().map(parse).collect::<PyResult<Vec<_>>>()?;
+    if addresses.is_empty() { Err(PyValueError::new_err("no address to connect to")) } else { Ok(addresses) }
 }
 
 fn require_idle(shard: &wsload_engine::Shard) -> PyResult<()> {

@@ -51,6 +51,14 @@ metrics! {
     ResponseCensored = "response_censored", per message: true;
     /// Age, from its send, of a message whose reply was given up.
     ServiceCensored = "service_censored", per message: true;
+    /// Response time, by the stamp it shares with a later message, of a reply that may have arrived earlier.
+    ResponseUncertain = "response_uncertain", per message: true;
+    /// The same reply's response time if it arrived as early as it can have.
+    ResponseEarliest = "response_earliest", per message: true;
+    /// Between one message that answers nothing and the next on the same connection.
+    PushGap = "push_gap", per message: false;
+    /// The resolver's answer to the target's name.
+    ConnectDns = "connect_dns", per message: false;
     /// First SYN to a standing TCP connection.
     ConnectTcp = "connect_tcp", per message: false;
     /// Standing TCP connection, or tunnel, to finished TLS handshake.

@@ -146,22 +146,39 @@ impl Book {
         }
     }
 
-    /// A message arrived and was read at `read_ns`; it answers the oldest of `queue`, if any. Tells whether it did.
+    /// A message arrived and was read at `read_ns`; it answers the oldest of `queue`, if any: that one is given back.
     #[inline]
-    pub(super) fn received(&mut self, queue: &mut Queue, arrival_ns: u64, read_ns: u64) -> bool {
-        let Some(sent) = self.in_flight.pop(queue) else {
-            let counters = &mut self.now().counters;
-            counters.received += 1;
-            counters.pushes += 1;
-            return false;
-        };
+    pub(super) fn received(&mut self, queue: &mut Queue, arrival_ns: u64, read_ns: u64) -> Option<Sent> {
+        let sent = self.in_flight.pop(queue)?;
         let recorder = self.of(sent.warmup);
         recorder.counters.received += 1;
         recorder.counters.answered += 1;
         recorder.record_between(Metric::ResponseTime, sent.intended_ns, arrival_ns);
         recorder.record_between(Metric::ServiceTime, sent.sent_ns, arrival_ns);
         recorder.record_between(Metric::ReceiveLag, arrival_ns, read_ns);
-        true
+        Some(sent)
+    }
+
+    /// A message arrived that answers nothing; the one before it on this connection arrived at `last_ns`, if not 0.
+    pub(super) fn pushed(&mut self, last_ns: u64, arrival_ns: u64) {
+        let recorder = self.now();
+        recorder.counters.received += 1;
+        recorder.counters.pushes += 1;
+        if last_ns != 0 {
+            recorder.record_between(Metric::PushGap, last_ns, arrival_ns);
+        }
+    }
+
+    /// A reply that shares its stamp with a later message: it arrived at the stamp or before, but after `emptied_ns`, when
+    /// nothing was there to be read.
+    #[cold]
+    pub(super) fn uncertain(&mut self, sent: Sent, emptied_ns: u64, arrival_ns: u64) {
+        let earliest_ns = emptied_ns.max(sent.sent_ns).min(arrival_ns);
+        if earliest_ns < arrival_ns {
+            let recorder = self.of(sent.warmup);
+            recorder.record_between(Metric::ResponseUncertain, sent.intended_ns, arrival_ns);
+            recorder.record_between(Metric::ResponseEarliest, sent.intended_ns, earliest_ns);
+        }
     }
 
     /// Payload bytes before and after compression, since the last call.

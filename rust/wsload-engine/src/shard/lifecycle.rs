@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use wsload_core::interval::Metric;
 use wsload_core::plan::Close;
 use wsload_core::tally::{FailureKind, Gauges};
 
@@ -17,8 +18,28 @@ impl Shard {
     /// When called twice or without an address.
     pub fn connect(&mut self, addresses: &[SocketAddr], at_ns: u64) {
         assert!(self.phase == Phase::Idle && !addresses.is_empty(), "connect: once, with an address");
-        self.addresses = addresses[..addresses.len().min(16)].to_vec();
+        self.set_addresses(addresses);
         self.begin_connecting(at_ns);
+    }
+
+    /// The target's name has been looked up, perhaps again: later attempts go to these addresses.
+    ///
+    /// # Panics
+    /// Without an address.
+    pub fn set_addresses(&mut self, addresses: &[SocketAddr]) {
+        assert!(!addresses.is_empty(), "set_addresses: with an address");
+        self.addresses = addresses[..addresses.len().min(16)].to_vec();
+        self.preferred_address = 0;
+        // Attempts under way go on with what they have; an index of theirs must not point beyond the end.
+        let count = self.addresses.len() as u8;
+        for slot in &mut self.slots {
+            slot.address = slot.address.min(count - 1);
+        }
+    }
+
+    /// How long the resolver took, for the phases of connecting. Counted where it is told: by one worker of a run.
+    pub fn resolved_in(&mut self, span_ns: u64) {
+        self.book.now().record(Metric::ConnectDns, span_ns);
     }
 
     /// The target's name did not resolve: every first attempt fails for that reason.
@@ -259,7 +280,7 @@ impl Shard {
         slot.socket = None;
         slot.tail = None;
         slot.tunnel = None;
-        slot.ping_ns = 0;
+        (slot.ping_ns, slot.push_ns, slot.emptied_ns) = (0, 0, 0);
         slot.retiring = false;
         slot.credit = 0;
         slot.connection = wsload_core::connection::Connection::new();
@@ -344,10 +365,13 @@ impl Shard {
     pub(super) fn gauges(&self, now_ns: u64) -> Gauges {
         let oldest =
             self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns).min();
+        let pushed = self.slots.iter().filter(|slot| slot.push_ns != 0 && slot.stage == Stage::Open);
+        let silent = pushed.map(|slot| slot.push_ns).min();
         Gauges {
             open_connections: u64::from(self.open),
             in_flight: self.book.awaiting(),
             backlog: self.backlog,
+            silence_ns: silent.map_or(0, |since_ns| now_ns.saturating_sub(since_ns)),
             oldest_in_flight_ns: oldest.map_or(0, |sent_ns| now_ns.saturating_sub(sent_ns)),
             rss_bytes: resident_bytes(),
             ..Gauges::default()

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use wsload_core::connection::{Event, State};
 use wsload_core::error::Failure;
 use wsload_core::handshake::Upgraded;
+use wsload_core::matching::Sent;
 use wsload_core::schedule::{Cursor, Think};
 use wsload_core::tally::FailureKind;
 
@@ -83,6 +84,9 @@ impl Shard {
             // A short read has emptied the socket, unless its end waits to be read as well. What cannot be sent back
             // is not read.
             let full = received.len == self.read_buffer.len();
+            if !full {
+                self.slots[index as usize].emptied_ns = read_ns;
+            }
             if !(full || ended) || self.holds_back(index) {
                 return;
             }
@@ -104,9 +108,10 @@ impl Shard {
     #[inline]
     fn hear(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
         let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, .. } = self;
-        let Slot { connection, awaiting, ping_ns, .. } = &mut slots[index as usize];
+        let Slot { connection, awaiting, ping_ns, push_ns, emptied_ns, .. } = &mut slots[index as usize];
         let mut context = wsload_core::connection::Context { config, masks, codecs, out };
         let mut heard = Heard::default();
+        let mut stamped: Option<Sent> = None;
         let mut input = bytes;
         if connection.state() != State::Opening {
             heard.frame_bytes = bytes.len() as u64;
@@ -115,7 +120,16 @@ impl Shard {
             match connection.receive(&mut input, &mut context) {
                 Ok(Some(Event::Message { opcode, payload })) => {
                     heard.messages += 1;
-                    heard.answered += u32::from(book.received(awaiting, arrival_ns, read_ns));
+                    // The stamp is that of the last byte: it is exact for the last message only.
+                    if let Some(sent) = stamped.take() {
+                        book.uncertain(sent, *emptied_ns, arrival_ns);
+                    }
+                    stamped = book.received(awaiting, arrival_ns, read_ns);
+                    if stamped.is_some() {
+                        heard.answered += 1;
+                    } else {
+                        book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
+                    }
                     if matches!(settings.drive, Drive::Echo) {
                         echo.clear();
                         echo.extend_from_slice(payload);

@@ -90,8 +90,10 @@ impl Settings {
                 } else {
                     OpenSchedule::staged(stages, *arrivals, plan.connections, plan.seed, plan.iterations)
                 },
-                // Above one message per tick the timer wakes us often enough to read replies then, too.
-                lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0,
+                // Above one message per tick the timer wakes us often enough to read replies then, too. But two replies
+                // that are read together share a stamp: a connection that expects more than one is read at once.
+                lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0
+                    && rate_per_s / f64::from(plan.connections) * plan.grain_ns as f64 / 1e9 <= 0.25,
             },
             Load::Idle => Drive::Idle,
             Load::Echo => Drive::Echo,

@@ -58,6 +58,10 @@ pub(super) struct Slot {
     pub(super) tls: Option<Box<tls::Session>>,
     /// Cookies that the server has set, if they are kept.
     pub(super) jar: Option<Box<Jar>>,
+    /// When it was last read until it was empty; 0: not yet.
+    pub(super) emptied_ns: u64,
+    /// When the last message arrived that answers nothing; 0: none has.
+    pub(super) push_ns: u64,
     /// When the ping went out whose pong is awaited; 0: none is.
     pub(super) ping_ns: u64,
     /// Closed loop: sends allowed now.
@@ -98,6 +102,8 @@ impl Slot {
             tunnel: None,
             tls: None,
             jar: None,
+            emptied_ns: 0,
+            push_ns: 0,
             ping_ns: 0,
             credit: 0,
             remaining,

@@ -1,4 +1,5 @@
 //! What the engine's tests share: a plan to vary, a loop made of poll(2), servers built on `tungstenite`.
+#![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tungstenite::{Message, WebSocket};
-use wsload_core::interval::Interval;
+use wsload_core::histogram::MergedHistogram;
+use wsload_core::interval::{Interval, Metric};
 use wsload_core::plan::{self, Arrivals, Load, Matching, MessageKind, Plan};
 use wsload_core::tally::Counters;
 use wsload_engine::os::monotonic_ns;
@@ -79,6 +81,19 @@ impl Run {
             .iter()
             .find_map(|interval| Some(&*interval.failures.records().first()?.example))
             .unwrap_or_default()
+    }
+
+    /// All values of a metric.
+    pub fn histogram(&self, metric: Metric) -> MergedHistogram {
+        let mut all = MergedHistogram::default();
+        for interval in &self.intervals {
+            for ((found, _), histogram) in &interval.histograms {
+                if *found == metric {
+                    all.add(histogram);
+                }
+            }
+        }
+        all
     }
 
     pub fn close_codes(&self) -> Vec<(u16, u64)> {
