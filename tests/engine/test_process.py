@@ -17,6 +17,8 @@ def run_to_its_end(monkeypatch: pytest.MonkeyPatch, script: str, number: int = 0
 
     async def run() -> WorkerProcess:
         worker = await WorkerProcess.start(number, 3, make_plan())
+        async for _ in worker.records():
+            pass
         await worker.gone()
         return worker
 
@@ -69,6 +71,8 @@ def test_the_first_reason_to_give_up_stays(monkeypatch: pytest.MonkeyPatch) -> N
         worker = await WorkerProcess.start(0, 1, make_plan())
         worker.give_up("first")
         worker.give_up("second")
+        async for _ in worker.records():
+            pass
         await worker.gone()
         return worker.obituary(1, 1)
 

@@ -114,5 +114,5 @@ def test_cookies_and_user_become_headers() -> None:
     assert dict(handshake.headers) == {"X-A": "1", "Authorization": "Basic dTpw"}
     assert dict(handshake.cookies) == {"a": "b", "c": "d"}
     both = Scenario(target="ws://u:p@h/", headers=(("authorization", "Bearer x"),))
-    with pytest.raises(UsageError, match="Authorization is given"):
+    with pytest.raises(UsageError, match="Authorization: the user in the URL is given"):
         build_plan(both)

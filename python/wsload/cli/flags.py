@@ -66,6 +66,15 @@ RatePerConn = Annotated[
         rich_help_panel=LOAD,
     ),
 ]
+StageFlag = Annotated[
+    list[str] | None,
+    Option(
+        "--stage",
+        metavar="TIME:RATE",
+        help="Open loop: reach the rate linearly over the time, such as 30s:20k/s; 0s:20k/s is a step. Repeatable.",
+        rich_help_panel=LOAD,
+    ),
+]
 ArrivalsFlag = Annotated[
     Arrivals | None,
     Option(
@@ -84,6 +93,15 @@ InFlight = Annotated[
         "--in-flight",
         metavar="COUNT",
         help="Closed loop: messages awaiting their reply on each connection." + _default("1"),
+        rich_help_panel=LOAD,
+    ),
+]
+ThinkFlag = Annotated[
+    str | None,
+    Option(
+        "--think",
+        metavar="TIME|LAW",
+        help="Closed loop: wait between a reply and the next message: 1s, uniform:1s,3s or exp:2s.",
         rich_help_panel=LOAD,
     ),
 ]
@@ -155,6 +173,15 @@ ConnectRate = Annotated[
 ConnectTimeout = Annotated[
     str,
     Option("--connect-timeout", metavar="TIME", help="For TCP and upgrade together.", rich_help_panel=CONNECTIONS),
+]
+ConnectionLifetime = Annotated[
+    str | None,
+    Option(
+        "--connection-lifetime",
+        metavar="TIME",
+        help="Close and replace connections older than this, when nothing is in flight on them.",
+        rich_help_panel=CONNECTIONS,
+    ),
 ]
 Reconnect = Annotated[
     str,
@@ -379,6 +406,10 @@ Output = Annotated[
 FormatFlag = Annotated[
     Format,
     Option("--format", help="Result as text, or as one JSON document on standard output.", rich_help_panel=RESULT),
+]
+Strict = Annotated[
+    bool,
+    Option("--strict", help="End with exit code 5 when the result is suspect.", rich_help_panel=RESULT),
 ]
 Quiet = Annotated[
     bool,

@@ -9,6 +9,7 @@ import typer
 
 from wsload.cli import flags, values
 from wsload.cli.choices import Format, Match, TlsVersion
+from wsload.errors import ExitCode
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def run(
     iterations: flags.Iterations = None,
     rate: flags.Rate = None,
     rate_per_conn: flags.RatePerConn = None,
+    stage: flags.StageFlag = None,
     arrivals: flags.ArrivalsFlag = None,
     grain: flags.Grain = "250us",
     in_flight: flags.InFlight = None,
+    think: flags.ThinkFlag = None,
     idle: flags.Idle = False,
     echo: flags.Echo = False,
     warmup: flags.Warmup = "0s",
@@ -38,6 +41,7 @@ def run(
     reply_timeout: flags.ReplyTimeout = "10s",
     connect_rate: flags.ConnectRate = None,
     connect_timeout: flags.ConnectTimeout = "10s",
+    connection_lifetime: flags.ConnectionLifetime = None,
     reconnect: flags.Reconnect = "never",
     source_ip: flags.SourceIp = None,
     serialize_connects: flags.SerializeConnects = False,
@@ -73,6 +77,7 @@ def run(
     seed: flags.Seed = None,
     output: flags.Output = None,
     format: flags.FormatFlag = Format.TEXT,  # noqa: A002
+    strict: flags.Strict = False,
     quiet: flags.Quiet = False,
 ) -> int:
     """Put load on a WebSocket service and measure it.
@@ -81,8 +86,8 @@ def run(
     --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).
 
     Exit codes: 0 something was measured; 1 no connection opened, or replies were awaited and none came; 2 wrong
-    usage, nothing was started; 130 and 143 stopped by SIGINT or SIGTERM. Ctrl-C stops sending, awaits replies,
-    closes and saves; the second time it ends at once, and saves.
+    usage, nothing was started; 5 the result is suspect, with --strict; 130 and 143 stopped by SIGINT or SIGTERM.
+    Ctrl-C stops sending, awaits replies, closes and saves; the second time it ends at once, and saves.
     """
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
@@ -96,7 +101,10 @@ def run(
         echo=echo,
         rate_per_s=values.maybe("--rate", parse_rate, rate),
         rate_per_conn_per_s=values.maybe("--rate-per-conn", parse_rate, rate_per_conn),
+        stages=tuple(values.stage(text) for text in stage or ()),
         arrivals=arrivals.value if arrivals else None,
+        think=None if think is None else values.think(think),
+        connection_lifetime_ns=values.maybe("--connection-lifetime", parse_duration, connection_lifetime),
         in_flight=values.maybe("--in-flight", parse_count, in_flight),
         grain_ns=values.quantity("--grain", parse_duration, grain),
     )
@@ -147,7 +155,8 @@ def run(
         scenario, output, None if workers is None else values.workers(workers), values.labels(label), quiet=quiet
     )
     _show(result, format)
-    return result.exit_code
+    suspect = strict and result.exit_code == ExitCode.OK and not result.summary.verdict.trusted
+    return ExitCode.SUSPECT if suspect else result.exit_code
 
 
 def _proxy(asked: str | None, url: str) -> "Proxy | None":

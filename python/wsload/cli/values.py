@@ -1,10 +1,13 @@
 """From what a person writes on the command line to what a scenario holds; errors name the flag."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from wsload.errors import UsageError
-from wsload.units import UnitError
+from wsload.units import UnitError, parse_duration, parse_rate
+
+if TYPE_CHECKING:
+    from wsload.scenario import Stage, Think
 
 T = TypeVar("T")
 MAX_ATTEMPTS = 1_000_000
@@ -68,6 +71,38 @@ def seed(text: str) -> int:
 def workers(text: str) -> int:
     """A number of worker processes."""
     return _whole("--workers", text, range(1, MAX_WORKERS + 1), "a number of processes")
+
+
+def stage(text: str) -> "Stage":
+    """A stage: `30s:20k/s`."""
+    from wsload.scenario import Stage
+
+    duration, found, rate = text.partition(":")
+    remedy = "Write TIME:RATE, such as 30s:20k/s, or 0s:40k/s for a step."
+    if not found:
+        raise UsageError(f"--stage: {text!r} has no ':'", remedy)
+    for part, parse, at in ((duration, parse_duration, 1), (rate, parse_rate, len(duration) + 2)):
+        try:
+            parse(part)
+        except UnitError as error:
+            raise UsageError(f"--stage: {text!r}, character {at}: {error.what}", remedy) from None
+    return Stage(duration_ns=parse_duration(duration), target_per_s=parse_rate(rate))
+
+
+def think(text: str) -> "Think":
+    """A law of waits: `1s`, `uniform:1s,3s`, `exp:2s`."""
+    from wsload.scenario import ExponentialThink, FixedThink, UniformThink
+
+    law, found, times = text.partition(":")
+    spans = [quantity("--think", parse_duration, part) for part in (times if found else law).split(",")]
+    match (law if found else "fixed"), spans:
+        case "fixed", [span]:
+            return FixedThink(span_ns=span)
+        case "uniform", [low, high] if low <= high:
+            return UniformThink(low_ns=low, high_ns=high)
+        case "exp" | "exponential", [mean]:
+            return ExponentialThink(mean_ns=mean)
+    raise UsageError(f"--think: {text!r} is no wait", "Write 1s, uniform:1s,3s or exp:2s.")
 
 
 def close_code(text: str) -> int:

@@ -17,6 +17,8 @@ from wsload.scenario import Plan
 START_TIMEOUT_S = 30.0
 """Until every worker is set up."""
 RESOLVE_TIMEOUT_S = 20.0
+RESOLVE_AGAIN_S = 60.0
+"""How long an answer of the resolver is used: connections opened later go to what it says then."""
 CONNECT_MARGIN_NS = 20_000_000
 EPOCH_MARGIN_NS = 50_000_000
 CLOSE_TIMEOUT_S = 2.0
@@ -57,6 +59,7 @@ class Fleet:
         self._workers: list[WorkerProcess] = []
         self._merger = Merger()
         self._epoch_ns: int | None = None
+        self._addresses: list[str] = []
         self._state = STATES[0]
         self._changed = asyncio.Event()
         self._stop_asked = asyncio.Event()
@@ -78,9 +81,10 @@ class Fleet:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
-                watch = tasks.create_task(self._watch())
+                aside = [tasks.create_task(self._watch()), tasks.create_task(self._resolve_again())]
                 await self._play(tasks)
-                watch.cancel()
+                for task in aside:
+                    task.cancel()
         except BaseExceptionGroup as errors:
             # Whatever failed first is the reason; the rest was cancelled for it.
             raise errors.exceptions[0] from None
@@ -134,6 +138,7 @@ class Fleet:
         Not in the workers: resolving starts threads that stay, and cost every later system call.
         """
         host, port = self._plan.dial.host, self._plan.dial.port
+        begin_ns = time.monotonic_ns()
         asked = asyncio.create_task(_resolve(host, port))
         stopped = asyncio.create_task(self._stop_asked.wait())
         await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,8 +156,14 @@ class Fleet:
         except OSError as error:
             reason = error.strerror or str(error)
         else:
+            self._addresses = addresses
+            resolve_ns = time.monotonic_ns() - begin_ns
             at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS
-            self._tell(do="connect", at_ns=at_ns, addresses=[[address, port] for address in addresses])
+            for worker in self._workers:
+                # The look-up was one, so one worker counts it.
+                counted = resolve_ns if worker.number == 0 else None
+                pairs = [[address, port] for address in addresses]
+                worker.send(do="connect", at_ns=at_ns, addresses=pairs, resolve_ns=counted)
             return
         self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=f"{host}: {reason}")
 
@@ -240,6 +251,22 @@ class Fleet:
                     worker.give_up("it took too long and was killed")
                 elif worker.silent_s >= SILENCE_S:
                     worker.give_up(f"nothing was heard of it for {SILENCE_S:g} s and it was killed")
+
+    async def _resolve_again(self) -> None:
+        """Looks the name up now and then, so that a long run follows a service that moves."""
+        host, port = self._plan.dial.host, self._plan.dial.port
+        while True:
+            await asyncio.sleep(RESOLVE_AGAIN_S)
+            try:
+                found = await _resolve(host, port)
+            except (OSError, UnicodeError):
+                # The last answer is still the best there is.
+                continue
+            if self._addresses and set(found) != set(self._addresses):
+                self._addresses = found
+                self._tell(do="addresses", addresses=[[address, port] for address in found])
+                at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
+                self._sink.on_note(Note(at_ns, "moved", f"{host} now resolves to {', '.join(found)}"))
 
     def _end_within(self, seconds: float) -> None:
         """Shortens what workers may take; never lengthens it."""

@@ -62,6 +62,23 @@ def machine() -> Machine:
     )
 
 
+class Steal:
+    """CPU time that the host of a virtual machine took away, since the last look."""
+
+    def __init__(self) -> None:
+        self._seen = self._stolen_ticks()
+
+    def take(self) -> int:
+        """Nanoseconds, over all cores, exact to a tick of the kernel (10 ms as a rule)."""
+        before, self._seen = self._seen, self._stolen_ticks()
+        return max(self._seen - before, 0) * (10**9 // os.sysconf("SC_CLK_TCK"))
+
+    @staticmethod
+    def _stolen_ticks() -> int:
+        fields = (_read_file("/proc/stat") or "").partition("\n")[0].split()
+        return int(fields[8]) if len(fields) > 8 else 0
+
+
 def cpus() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0))

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -143,6 +143,7 @@ class Run:
         self._signals: list[signal.Signals] = []
         self._fleet: Fleet | None = None
         self._last_end_ns = 0
+        self._steal = limits.Steal()
 
     async def play(self) -> RunResult:
         """Runs the fleet, heeding signals: the first stops it, the second ends it at once.
@@ -181,6 +182,7 @@ class Run:
 
     def on_interval(self, interval: Interval) -> None:
         """Keeps an interval."""
+        interval = replace(interval, gauges=interval.gauges | {"stolen_ns": self._steal.take()})
         self._last_end_ns = interval.end_ns
         self._keep(lambda: self._writer.append([interval]))
         self._fold.add(interval)

@@ -102,6 +102,10 @@ class Worker:
             case {"do": "connect", "at_ns": int(at_ns), "addresses": list(addresses)} if self._shard:
                 # Even if the instant has passed: intervals must have the same numbers on all workers.
                 self._shard.connect([(str(ip), int(port)) for ip, port in addresses], at_ns)
+                if isinstance(resolve_ns := command.get("resolve_ns"), int):
+                    self._shard.resolved_in(resolve_ns)
+            case {"do": "addresses", "addresses": list(addresses)} if self._shard:
+                self._shard.set_addresses([(str(ip), int(port)) for ip, port in addresses])
             case {"do": "fail_dns", "at_ns": int(at_ns), "reason": str(reason)} if self._shard:
                 self._shard.fail_dns(reason, at_ns)
             case {"do": "go", "at_ns": int(at_ns)} if self._shard:

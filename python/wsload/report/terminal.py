@@ -2,7 +2,7 @@
 
 import sys
 from itertools import groupby
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -11,6 +11,7 @@ from wsload.report.remedies import remedy, title
 from wsload.report.text import flow, grid, latency_column, printable, shortened
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary
+from wsload.scenario import Think
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
 
 LABEL_WIDTH = 12
@@ -39,6 +40,7 @@ def render(summary: Summary, width: int) -> list[Text]:
     lines += _agreed(summary, width)
     lines += _failures(summary, width)
     lines += _latencies(summary, width)
+    lines += _verdict(summary, width)
     lines += _doubts(summary, width)
     if summary.file:
         lines += _lines("saved", flow([printable(summary.file), "wsload report FILE"], width - MARGIN, " " * 7, 0))
@@ -66,10 +68,21 @@ def _head(summary: Summary, width: int) -> list[Text]:
 def _load(summary: Summary) -> str:
     load = summary.load
     if load.model == "open":
+        if load.stages:
+            stages = [f"{format_duration(one.duration_ns)} to {format_rate(one.target_per_s)}" for one in load.stages]
+            return f"{', '.join(stages)}, open, {load.arrivals}"
         return f"{format_rate(load.rate_per_s).removesuffix('/s')} msg/s open, {load.arrivals}"
     if load.model == "closed":
-        return f"closed loop, {format_count(load.in_flight)} in flight"
+        return f"closed loop, {_think(load.think) if load.think else f'{format_count(load.in_flight)} in flight'}"
     return "idle" if load.model == "idle" else "sends back what it receives"
+
+
+def _think(think: Think) -> str:
+    if think.law == "fixed":
+        return f"thinks {format_duration(think.span_ns)}"
+    if think.law == "uniform":
+        return f"thinks {format_duration(think.low_ns)} to {format_duration(think.high_ns)}"
+    return f"thinks {format_duration(think.mean_ns)} on average"
 
 
 def _terms(summary: Summary) -> list[str]:
@@ -167,6 +180,7 @@ def _connect(summary: Summary) -> list[str]:
         cells += [f"p50 {format_latency(summary.connect.p50)}", f"p99 {format_latency(summary.connect.p99)}"]
     for count, words in (
         (connections.attempts_failed, "failed"),
+        (connections.expired, "expired"),
         (connections.lost, "lost"),
         (connections.matching_lost, "matching lost"),
         (connections.reconnects, "reopened"),
@@ -257,7 +271,7 @@ def _latencies(summary: Summary, width: int) -> list[Text]:
     if not rows:
         return []
     values = [stats.model_dump(by_alias=True) for _, stats, _ in rows]
-    columns = [latency_column([row[name] for row in values]) for name in PERCENTILES]
+    columns = [_column(values, name) for name in PERCENTILES]
     label_width = LABEL_WIDTH + 2
     room = (width - 2 - label_width - max(len(note) for _, _, note in rows) - 2) // len(PERCENTILES)
     cell = max(min(room, 9), *(len(text) + 1 for column in columns for text in column))
@@ -267,6 +281,21 @@ def _latencies(summary: Summary, width: int) -> list[Text]:
         if len(line) + 2 + len(note) <= width:
             line.append(f"  {note}", style="dim")
         lines.append(line)
+    return lines
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> list[str]:
+    """One percentile of every row; a lower bound is marked as one."""
+    texts = latency_column([row[name] for row in rows])
+    return [f"≥{text}" if name in row["at_least"] else text for row, text in zip(rows, texts, strict=True)]
+
+
+def _verdict(summary: Summary, width: int) -> list[Text]:
+    """Reasons not to trust the figures, each with what to do about it; nothing when there is none."""
+    lines: list[Text] = []
+    for reason in summary.verdict.reasons:
+        lines += _lines("" if lines else "suspect", flow(reason.text.split(), width - MARGIN, " ", 0), "bold yellow")
+        lines += _lines("", flow(reason.remedy.split(), width - MARGIN - 2, " ", 2), first="→ ")
     return lines
 
 

@@ -1,5 +1,6 @@
 """The summary: what a run came to. Folded from intervals, whether they come from the engine or from a file."""
 
+import math
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from wsload import _core
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
+from wsload.results.verdict import Facts, Verdict, judge
 from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, OpenLoad, parse_authority
 
 TOTALS = (
@@ -19,11 +21,16 @@ TOTALS = (
     "send_lag",
     "receive_lag",
     "connect",
+    "connect_dns",
     "connect_tcp",
     "connect_tls",
     "connect_upgrade",
     "ping_time",
+    "push_gap",
 )
+CENSORED = {"response_time": "response_censored", "service_time": "service_censored"}
+"""Where the ages of messages are that never got a reply."""
+UNCERTAIN = ("response_uncertain", "response_earliest")
 Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
 
 
@@ -32,7 +39,11 @@ class _Section(BaseModel):
 
 
 class Stats(_Section):
-    """A latency distribution, integer nanoseconds. Percentiles are exact to three significant digits."""
+    """A latency distribution, integer nanoseconds. Percentiles are exact to three significant digits.
+
+    Messages that never got a reply count with their age when they were given up. What that makes a lower bound, since a
+    reply might have come any time later, is named in `at_least`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -47,18 +58,28 @@ class Stats(_Section):
     p99_9: int = Field(alias="p99.9")
     p99_99: int = Field(alias="p99.99")
     max: int
+    censored: int = Field(0, description="messages without a reply, counted with their age; not in `count`")
+    at_least: list[str] = Field([], description="which of the values are lower bounds because of them")
 
     @classmethod
-    def of(cls, histogram: _core.Histogram) -> Self | None:
+    def of(cls, answered: _core.Histogram, censored: _core.Histogram | None = None) -> Self | None:
         """The statistics of a histogram; None when nothing was measured."""
-        if not histogram.count:
+        missing = censored.count if censored else 0
+        if not answered.count + missing:
             return None
+        histogram = answered
+        if censored and missing:
+            histogram = _core.Histogram()
+            histogram.add(answered.encode())
+            histogram.add(censored.encode())
         # The last step of a histogram is wider than its greatest value: no percentile may exceed the maximum.
         at = {
             q: min(histogram.value_at_quantile(q), histogram.max) for q in (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
         }
         return cls(
-            count=histogram.count,
+            count=answered.count,
+            censored=missing,
+            at_least=_at_least(at, answered, missing),
             min=histogram.min,
             mean=round(histogram.mean),
             p50=at[0.5],
@@ -70,6 +91,19 @@ class Stats(_Section):
             p99_99=at[0.9999],
             max=histogram.max,
         )
+
+
+def _at_least(printed: dict[float, int], answered: _core.Histogram, missing: int) -> list[str]:
+    """Names of the values that would be greater if the missing replies had never come at all."""
+    if not missing:
+        return []
+    total = answered.count + missing
+    names = []
+    for quantile, value in printed.items():
+        rank = math.ceil(math.nextafter(quantile * total, 0))
+        if rank > answered.count or answered.value_at_quantile(min(rank / answered.count, 1.0)) > value:
+            names.append(f"p{quantile * 100:g}")
+    return [*names, "mean", "max"]
 
 
 def interval_stats(interval: Interval, metric: str) -> Stats | None:
@@ -88,6 +122,7 @@ class Connections(_Section):
     opened: int = Field(description="slots that were open at least once")
     attempts_failed: int
     reconnects: int
+    expired: int = Field(description="closed by us at the end of their lifetime, and replaced")
     lost: int = Field(description="ended otherwise than by our close at the end of the run")
     matching_lost: int = Field(description="given up after a reply time-out and replaced")
 
@@ -102,6 +137,7 @@ class Messages(_Section):
     unsent: int = Field(description="due, but not sent before the run ended")
     received: int
     pushes: int = Field(description="received messages that answer nothing")
+    longest_silence_ns: int = Field(description="of a connection that has been pushed to")
 
 
 class Rate(_Section):
@@ -230,7 +266,10 @@ class Summary(_Section):
     connect_tcp: Stats | None
     connect_tls: Stats | None
     connect_upgrade: Stats | None
+    connect_dns: Stats | None
     ping_time: Stats | None
+    push_gap: Stats | None = Field(description="between messages that answer nothing, per connection")
+    verdict: Verdict
     negotiated: list[Agreement]
     compression: CompressionSummary | None
     pings: Pings | None
@@ -256,9 +295,11 @@ class Fold:
         self._close_codes: Counter[int] = Counter()
         self._negotiated: Counter[tuple[str, str]] = Counter()
         self._failures: dict[tuple[str, str], Failure] = {}
-        self._histograms = {metric: _core.Histogram() for metric in TOTALS}
+        self._histograms = {metric: _core.Histogram() for metric in (*TOTALS, *CENSORED.values(), *UNCERTAIN)}
         self._warmup_response = _core.Histogram()
         self._running_ns = 0
+        self._stolen_ns = 0
+        self._silence_ns = 0
         self._rss_bytes_max = 0
         self._notes: list[Note] = []
         self._workers_lost = 0
@@ -276,6 +317,8 @@ class Fold:
         elif interval.start_ns >= 0:
             self._measured.update(interval.counters)
             self._running_ns += interval.gauges.get("running_ns", 0)
+            self._stolen_ns += interval.gauges.get("stolen_ns", 0)
+            self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
         for (metric, _message), encoded in interval.histograms.items():
             if not interval.warmup or metric.startswith(("connect", "ping")):
                 if metric in self._histograms:
@@ -299,7 +342,7 @@ class Fold:
     def summary(self, outcome: Outcome, reason: str = "", file: Path | None = None) -> Summary:
         """The sum of what has been added so far."""
         header, plan = self._header, self._header.plan
-        stats = {metric: Stats.of(histogram) for metric, histogram in self._histograms.items()}
+        stats = {metric: self._stats(metric) for metric in TOTALS}
         return Summary(
             wsload_version=header.wsload_version,
             build_profile=header.build_profile,
@@ -327,7 +370,8 @@ class Fold:
             iterations_asked=plan.iterations,
             duration_ns=self._running_ns,
             connections=self._connections(),
-            messages=Messages(**{name: self._measured[name] for name in Messages.model_fields}),
+            messages=self._messages(),
+            verdict=self.verdict(),
             rate=self._rate(),
             failures=[
                 FailureSummary(kind=f.kind, detail=f.detail, count=f.count, first_ns=f.first_ns, example=f.example)
@@ -363,6 +407,7 @@ class Fold:
             opened=whole["connects_opened"] - whole["reconnects"],
             attempts_failed=whole["connects_failed"],
             reconnects=whole["reconnects"],
+            expired=whole["connections_expired"],
             lost=whole["connections_lost"],
             matching_lost=whole["matching_lost"],
         )
@@ -375,7 +420,7 @@ class Fold:
             return round(self._measured[name] / seconds, 3) if seconds else 0.0
 
         return Rate(
-            asked_per_s=load.rate_per_s if isinstance(load, OpenLoad) else None,
+            asked_per_s=load.rate_per_s if isinstance(load, OpenLoad) and not load.stages else None,
             reached_per_s=per_second("sent"),
             answered_per_s=per_second("answered"),
             received_per_s=per_second("received"),
@@ -389,6 +434,44 @@ class Fold:
         sent, answered, unanswered = (self._warmup[name] for name in ("sent", "answered", "unanswered"))
         response_time = Stats.of(self._warmup_response)
         return Warmup(sent=sent, answered=answered, unanswered=unanswered, response_time=response_time)
+
+    def _stats(self, metric: str) -> Stats | None:
+        censored = self._histograms[CENSORED[metric]] if metric in CENSORED else None
+        return Stats.of(self._histograms[metric], censored)
+
+    def _messages(self) -> Messages:
+        counted = {name: self._measured[name] for name in Messages.model_fields if name != "longest_silence_ns"}
+        return Messages(**counted, longest_silence_ns=self._silence_ns)
+
+    def verdict(self) -> Verdict:
+        """Whether the generator can be trusted with what has been added so far."""
+        limits = sum(
+            failure.count
+            for failure in self._failures.values()
+            if failure.kind == "local_limit" and failure.detail != "unsent bytes"
+        )
+        # What waited for a connection that was lost is a failure of the run.
+        whole = self._whole["connects_failed"] + self._whole["connections_lost"] + self._whole["matching_lost"] == 0
+        return judge(
+            Facts(
+                is_open=isinstance(self._header.plan.load, OpenLoad),
+                due=self._measured["due"],
+                sent=self._measured["sent"],
+                received=self._measured["received"],
+                unsent_while_open=self._measured["unsent"] if whole else 0,
+                back_pressure=self._measured["back_pressure"],
+                stamps_missing=self._measured["stamps_missing"],
+                stolen_ns=self._stolen_ns,
+                cpu_capacity_ns=self._running_ns * self._header.host.cpus,
+                local_limits=limits,
+                workers_lost=self._workers_lost,
+                response_time=self._histograms["response_time"],
+                response_uncertain=self._histograms["response_uncertain"],
+                response_earliest=self._histograms["response_earliest"],
+                send_lag=self._histograms["send_lag"],
+                receive_lag=self._histograms["receive_lag"],
+            )
+        )
 
     def _security(self) -> Security | None:
         tls = self._header.plan.tls

@@ -1,8 +1,18 @@
 """What a person asks for, checked and resolved: Scenario in, Plan out."""
 
 from wsload.scenario.build import build_plan
-from wsload.scenario.model import LoadModel, Message, Scenario
-from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, OpenLoad, Plan
+from wsload.scenario.model import LoadModel, Message, Scenario, Stage
+from wsload.scenario.plan import (
+    ClosedLoad,
+    EchoLoad,
+    ExponentialThink,
+    FixedThink,
+    IdleLoad,
+    OpenLoad,
+    Plan,
+    Think,
+    UniformThink,
+)
 from wsload.scenario.url import parse_address, parse_authority, redact_url
 from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 
@@ -10,6 +20,8 @@ __all__ = [
     "ClosedLoad",
     "Compression",
     "EchoLoad",
+    "ExponentialThink",
+    "FixedThink",
     "IdleLoad",
     "LoadModel",
     "Message",
@@ -17,7 +29,10 @@ __all__ = [
     "Plan",
     "Proxy",
     "Scenario",
+    "Stage",
+    "Think",
     "TlsOptions",
+    "UniformThink",
     "build_plan",
     "environment_proxy",
     "parse_address",

@@ -23,6 +23,7 @@ from wsload.scenario.plan import (
     PlanOffer,
     PlanPing,
     PlanProxy,
+    PlanStage,
     PlanTarget,
     PlanTls,
 )
@@ -63,6 +64,7 @@ def build_plan(scenario: Scenario) -> Plan:
         connect_timeout_ns=scenario.connect_timeout_ns,
         reply_timeout_ns=scenario.reply_timeout_ns,
         source_ips=scenario.source_ips,
+        connection_lifetime_ns=scenario.load.connection_lifetime_ns,
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
         message=None if scenario.unscheduled else _message(scenario),
@@ -141,8 +143,10 @@ def _load(scenario: Scenario) -> ClosedLoad | OpenLoad | IdleLoad | EchoLoad:
     if scenario.load.echo:
         return EchoLoad()
     if scenario.total_rate_per_s:
-        return OpenLoad(rate_per_s=scenario.total_rate_per_s, arrivals=scenario.load.arrivals or "constant")
-    return ClosedLoad(in_flight=scenario.load.in_flight or 1)
+        stages = tuple(PlanStage(**stage.model_dump()) for stage in scenario.load.stages)
+        arrivals = scenario.load.arrivals or "constant"
+        return OpenLoad(rate_per_s=scenario.total_rate_per_s, stages=stages, arrivals=arrivals)
+    return ClosedLoad(in_flight=scenario.load.in_flight or 1, think=scenario.load.think)
 
 
 def _headers(scenario: Scenario, address: Address) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
+from wsload.scenario.plan import Think
 from wsload.scenario.url import parse_address
 from wsload.scenario.wire import (
     MIN_PING_NS,
@@ -43,6 +44,7 @@ DEFAULT_DURATION_NS = 10 * SECOND
 DEFAULT_SIZE_BYTES = 32
 MAX_CONNECTIONS = 10_000_000
 MAX_LIMIT_BYTES = 1 << 30
+MIN_LIFETIME_NS = 10_000_000
 MAX_MESSAGE_BYTES = 64 << 20
 """Of what is sent and what is taken, so that what a message file holds may come back."""
 
@@ -60,6 +62,13 @@ class Message(_Part):
     binary: bool = False
 
 
+class Stage(_Part):
+    """Reach a rate linearly over a time; 0: at once."""
+
+    duration_ns: int
+    target_per_s: float
+
+
 class LoadModel(_Part):
     """How much traffic, and what starts it."""
 
@@ -72,8 +81,11 @@ class LoadModel(_Part):
     echo: bool = False
     rate_per_s: float | None = None
     rate_per_conn_per_s: float | None = None
+    stages: tuple[Stage, ...] = ()
     arrivals: Literal["constant", "poisson"] | None = None
     in_flight: int | None = None
+    think: Think | None = None
+    connection_lifetime_ns: int | None = None
     grain_ns: int = 250_000
 
 
@@ -187,13 +199,51 @@ class Scenario(_Part):
             ("--reply-timeout", self.reply_timeout_ns),
         ):
             _require(timeout_ns > 0, f"{flag}: no time at all", "The default is 10s.")
+        lifetime = load.connection_lifetime_ns
+        _require(
+            lifetime is None or lifetime >= MIN_LIFETIME_NS,
+            "--connection-lifetime: too short",
+            "It takes at least 10ms.",
+        )
+        self._check_stages()
         self._check_schedule()
+
+    def _check_stages(self) -> None:
+        load = self.load
+        if not load.stages:
+            return
+        for flag, given in (
+            ("--rate", load.rate_per_s),
+            ("--rate-per-conn", load.rate_per_conn_per_s),
+            ("--duration", load.duration_ns),
+        ):
+            _require(given is None, f"{flag}: --stage is given as well", "Stages set it: drop one of the two.")
+        length_ns = sum(stage.duration_ns for stage in load.stages)
+        _require(length_ns > load.warmup_ns, "--stage: the stages have no length", "Give them time: 30s:20k/s.")
+        _require(self.total_rate_per_s > 0, "--stage: no rate is above 0", "Give one a rate, such as 30s:20k/s.")
 
     def _check_schedule(self) -> None:
         load = self.load
         rates = [
-            flag for flag, rate in (("--rate", load.rate_per_s), ("--rate-per-conn", load.rate_per_conn_per_s)) if rate
+            flag
+            for flag, rate in (
+                ("--rate", load.rate_per_s),
+                ("--rate-per-conn", load.rate_per_conn_per_s),
+                ("--stage", load.stages),
+            )
+            if rate
         ]
+        _require(
+            load.think is None or not rates,
+            f"--think: {(rates or [''])[0]} makes the loop open",
+            "Users who think are a closed loop; an open loop with pauses needs a scenario. Drop one of the two.",
+        )
+        _require(load.think is None or not self.unscheduled, f"--think: {self.unscheduled} sends nothing", "Drop one.")
+        _require(
+            load.think is None or load.in_flight in {None, 1},
+            "--think: --in-flight is above 1",
+            "A user thinks about one reply at a time: drop one of the two.",
+        )
         _require(
             len(rates) < 2,
             "--rate-per-conn: --rate is given as well",
@@ -221,7 +271,7 @@ class Scenario(_Part):
                 "--match none: a closed loop waits for replies",
                 "Add --rate or --rate-per-conn, or drop --match none.",
             )
-        duration_ns = self.duration_ns
+        duration_ns = None if load.stages else self.duration_ns
         if rates and duration_ns is not None and (load.warmup_ns + duration_ns) * self.total_rate_per_s < SECOND:
             # Message 0 is due at once; a rate that small would test nothing but that one message.
             _require(
@@ -298,8 +348,10 @@ class Scenario(_Part):
 
     @property
     def total_rate_per_s(self) -> float:
-        """Messages per second over all connections; 0 without a schedule."""
+        """Messages per second over all connections, the highest that stages reach; 0 without a schedule."""
         load = self.load
+        if load.stages:
+            return max(stage.target_per_s for stage in load.stages)
         return load.rate_per_s or (load.rate_per_conn_per_s or 0.0) * load.connections
 
     @property
@@ -310,6 +362,8 @@ class Scenario(_Part):
     @property
     def duration_ns(self) -> int | None:
         """The measured part; 10 s unless a duration or a number of messages is asked for."""
+        if self.load.stages:
+            return sum(stage.duration_ns for stage in self.load.stages) - self.load.warmup_ns
         if self.load.duration_ns is None and self.load.iterations is None:
             return DEFAULT_DURATION_NS
         return self.load.duration_ns

@@ -109,11 +109,44 @@ class PlanHandshake(_Frozen):
     compression: PlanCompression | None
 
 
+class FixedThink(_Frozen):
+    """Always the same wait."""
+
+    law: Literal["fixed"] = "fixed"
+    span_ns: int
+
+
+class UniformThink(_Frozen):
+    """Any wait between two."""
+
+    law: Literal["uniform"] = "uniform"
+    low_ns: int
+    high_ns: int
+
+
+class ExponentialThink(_Frozen):
+    """Waits of independent users."""
+
+    law: Literal["exponential"] = "exponential"
+    mean_ns: int
+
+
+Think = Annotated[FixedThink | UniformThink | ExponentialThink, Field(discriminator="law")]
+
+
 class ClosedLoad(_Frozen):
-    """Each connection keeps `in_flight` messages outstanding."""
+    """Each connection keeps `in_flight` messages outstanding; with `think` a user waits between reply and send."""
 
     model: Literal["closed"] = "closed"
     in_flight: int
+    think: Think | None = None
+
+
+class PlanStage(_Frozen):
+    """Reach a rate over a time."""
+
+    duration_ns: int
+    target_per_s: float
 
 
 class OpenLoad(_Frozen):
@@ -121,6 +154,7 @@ class OpenLoad(_Frozen):
 
     model: Literal["open"] = "open"
     rate_per_s: float
+    stages: tuple[PlanStage, ...] = ()
     arrivals: Literal["constant", "poisson"]
 
 
@@ -161,6 +195,7 @@ class Plan(_Frozen):
     connect_timeout_ns: int
     reply_timeout_ns: int
     source_ips: tuple[str, ...]
+    connection_lifetime_ns: int | None
     reconnect_attempts: int
     load: Load
     message: PlanMessage | None

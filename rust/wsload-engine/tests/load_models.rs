@@ -64,6 +64,21 @@ fn connections_past_their_lifetime_are_replaced_and_no_reply_is_lost() {
 }
 
 #[test]
+fn a_user_keeps_thinking_when_its_connection_is_replaced() {
+    let (server, _) = echo_server();
+    let mut plan = plan();
+    plan.connections = 6;
+    plan.load = Load::Closed { in_flight: 1, think: Some(Think::Exponential { mean_ns: 30 * MS }) };
+    plan.iterations = None;
+    plan.duration_ns = Some(500 * MS);
+    plan.connection_lifetime_ns = Some(70 * MS);
+    let run = run(&plan, server);
+    assert!(run.counters.connections_expired >= 6, "{}", run.counters.connections_expired);
+    assert_eq!(run.counters.sent, run.counters.answered);
+    assert!(run.counters.sent >= 40, "{}", run.counters.sent);
+}
+
+#[test]
 fn idle_connections_have_a_lifetime_too() {
     let (server, _) = echo_server();
     let mut plan = plan();

@@ -134,13 +134,13 @@ impl Book {
         self.of(warmup).counters.due += count;
     }
 
-    /// A message goes to the kernel; with `queue`, a reply is awaited.
+    /// A message goes to the kernel, which could have taken it at `able_ns`; with `queue`, a reply is awaited.
     #[inline]
-    pub(super) fn sent(&mut self, queue: Option<&mut Queue>, intended_ns: u64, sent_ns: u64) {
+    pub(super) fn sent(&mut self, queue: Option<&mut Queue>, intended_ns: u64, able_ns: u64, sent_ns: u64) {
         let warmup = self.is_warmup(intended_ns);
         let recorder = self.of(warmup);
         recorder.counters.sent += 1;
-        recorder.record_between(Metric::SendLag, intended_ns, sent_ns);
+        recorder.record_between(Metric::SendLag, able_ns, sent_ns);
         if let Some(queue) = queue {
             self.in_flight.push(queue, Sent { intended_ns, sent_ns, warmup });
         }

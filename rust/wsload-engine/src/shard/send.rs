@@ -102,7 +102,7 @@ impl Shard {
     #[inline]
     fn encode_closed(&mut self, index: u32, ready_ns: u64) -> u64 {
         let Self { slots, wire, book, settings, .. } = self;
-        let Slot { connection, awaiting, credit, remaining, .. } = &mut slots[index as usize];
+        let Slot { connection, awaiting, credit, remaining, step_ns, .. } = &mut slots[index as usize];
         let Some(message) = &settings.message else { return 0 };
         let wanted = u64::from(*credit).min(*remaining);
         if wanted == 0 || self.phase != Phase::Running {
@@ -118,7 +118,7 @@ impl Shard {
         let sent_ns = monotonic_ns();
         book.due(count, ready_ns);
         for _ in 0..count {
-            book.sent(Some(awaiting), ready_ns, sent_ns);
+            book.sent(Some(awaiting), ready_ns, ready_ns.max(*step_ns), sent_ns);
         }
         *credit -= count as u32;
         *remaining -= count;
@@ -135,14 +135,17 @@ impl Shard {
         let Drive::Open { schedule, .. } = &settings.drive else { return 0 };
         let grain = settings.grain;
         let (Some(message), Some(epoch_ns)) = (&settings.message, self.epoch_ns) else { return 0 };
-        let Slot { connection, awaiting, backlog, next_send, .. } = &mut slots[index as usize];
+        let Slot { connection, awaiting, backlog, next_send, step_ns, .. } = &mut slots[index as usize];
         let mut count = 0;
         while *backlog > 0 && wire.out.len() < WRITE_BYTES {
             if connection.send(message.opcode, &message.bytes, &mut wire.context()) == Err(NotOpen) {
                 break;
             }
             let intended_ns = grain.round_up(epoch_ns + next_send.due_ns);
-            book.sent(settings.awaits_replies.then_some(&mut *awaiting), intended_ns, monotonic_ns());
+            // What waited for a connection, or for the server to read, is no lateness of ours.
+            let able_ns = intended_ns.max(*step_ns);
+            let sent_ns = monotonic_ns();
+            book.sent(settings.awaits_replies.then_some(&mut *awaiting), intended_ns, able_ns, sent_ns);
             *backlog -= 1;
             count += 1;
             if let Some(next) = schedule.next(slot_number, *next_send) {
@@ -160,11 +163,18 @@ impl Shard {
             // The connection is open: it takes the message.
             let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
         }
-        if let Drive::Closed { in_flight, .. } = self.settings.drive {
-            self.slots[index as usize].credit = in_flight;
+        let mut ready_ns = monotonic_ns();
+        if let Drive::Closed { in_flight, think } = self.settings.drive {
+            let slot = &mut self.slots[index as usize];
+            // A user who was thinking when the connection was replaced goes on thinking; one who had finished has been
+            // kept waiting since.
+            slot.credit = if self.sends.contains(index) { 0 } else { in_flight };
+            if think.is_some() && slot.next_send.seq > 0 {
+                ready_ns = slot.next_send.due_ns;
+            }
         }
         if self.phase == Phase::Running {
-            self.pump(index, monotonic_ns());
+            self.pump(index, ready_ns);
         } else {
             self.flush(index);
         }
@@ -260,7 +270,8 @@ impl Shard {
             Ok(len) => {
                 tail.sent += len;
                 if tail.sent == tail.bytes.len() {
-                    self.slots[index as usize].tail = None;
+                    slot.tail = None;
+                    slot.step_ns = monotonic_ns();
                     self.watch(index, Interest::Read);
                     self.pump(index, monotonic_ns());
                 }

@@ -76,7 +76,7 @@ pub(super) struct Slot {
     pub(super) next_due: Option<Cursor>,
     /// Start of the current attempt.
     pub(super) attempt_ns: u64,
-    /// When the current step of it began: TCP, tunnel, TLS, upgrade.
+    /// When the current step of it began: TCP, tunnel, TLS, upgrade. Open: since when it can send.
     pub(super) step_ns: u64,
     /// Which of the target's addresses the attempt uses, and how many it has tried.
     pub(super) address: u8,
