@@ -1,20 +1,7 @@
-"""The echo server's worker: one process, one uvloop loop. Started as `python -m wsload.target.echo DESCRIPTOR`.
+"""The echo server: every message comes back as it came."""
 
-The descriptor is a listening socket. On standard output goes one line `ready` and, at the end, what was served as
-one line of JSON. The end of standard input asks it to end: nobody reads the counts of a worker that is killed.
-"""
-
-import asyncio
-import json
-import logging
-import os
-import resource
-import signal
-import socket
-import sys
 from dataclasses import asdict, dataclass
 
-import uvloop
 from picows import (
     WSCloseCode,
     WSFrame,
@@ -23,16 +10,9 @@ from picows import (
     WSProtocolError,
     WSTransport,
     WSUpgradeRequest,
-    WSUpgradeResponse,
-    WSUpgradeResponseWithListener,
-    ws_create_server,
 )
 
-MAX_MESSAGE_BYTES = 64 << 20
-CLOSE_TIMEOUT_S = 1.0
-"""How long clients may take to answer the Close of a server that ends."""
-READ_BUFFER_BYTES = 4096
-"""Initial size for each connection; it grows with the frames that come in."""
+from wsload.target.worker import MAX_MESSAGE_BYTES
 
 
 @dataclass(slots=True)
@@ -127,61 +107,17 @@ class EchoListener(WSListener):
         self._counts.payload_bytes += len(payload)
 
 
-async def work(listening: socket.socket) -> Counts:
-    """Serves until standard input ends, closes every connection with code 1001 (going away), and tells the counts."""
-    counts, clients = Counts(), set[WSTransport]()
+class EchoService:
+    """Echo listeners and what they have served."""
 
-    def welcome(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        # A browser that offers subprotocols gives up when none is chosen: the first will do for an echo.
-        offered = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")[0].strip()
-        headers = {"Sec-WebSocket-Protocol": offered} if offered else None
-        response = WSUpgradeResponse.create_101_response(headers)
-        return WSUpgradeResponseWithListener(response, EchoListener(counts, clients))
+    def __init__(self) -> None:
+        self.clients: set[WSTransport] = set()
+        self._counts = Counts()
 
-    server = await ws_create_server(
-        welcome,
-        sock=listening,
-        backlog=socket.SOMAXCONN,
-        max_frame_size=MAX_MESSAGE_BYTES,
-        read_buffer_init_size=READ_BUFFER_BYTES,
-        websocket_handshake_timeout=60,
-    )
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await _end_of_input()
-    server.close()
-    for transport in clients:
-        transport.send_close(WSCloseCode.GOING_AWAY)
-    goodbyes = [asyncio.ensure_future(transport.wait_disconnected()) for transport in clients]
-    if goodbyes:
-        await asyncio.wait(goodbyes, timeout=CLOSE_TIMEOUT_S)
-    return counts
+    def welcome(self, request: WSUpgradeRequest) -> EchoListener:  # noqa: ARG002
+        """Echoes whatever the path."""
+        return EchoListener(self._counts, self.clients)
 
-
-async def _end_of_input() -> None:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-    def read() -> None:
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            ended.set()
-
-    loop.add_reader(0, read)
-    await ended.wait()
-
-
-def main() -> None:
-    """Entry point of the worker process."""
-    # The terminal's signals are for the parent: it ends its workers by closing their input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # What a client does wrong goes to that client as a close code; the terminal is the user's.
-    logging.getLogger("picows").setLevel(logging.CRITICAL)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    counts = uvloop.run(work(socket.socket(fileno=int(sys.argv[1]))))
-    sys.stdout.write(json.dumps(asdict(counts)) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    def close(self) -> dict[str, int]:
+        """What was served."""
+        return asdict(self._counts)

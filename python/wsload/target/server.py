@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from wsload.errors import ServeError
 
@@ -35,7 +36,18 @@ class Served:
 
 
 def serve_echo(host: str, port: int, workers: int, on_ready: Callable[[Serving], None]) -> Served:
-    """Serves until SIGINT or SIGTERM. Port 0 takes a free one.
+    """Serves echoes until SIGINT or SIGTERM. Port 0 takes a free one.
+
+    Raises:
+        ServeError: the address cannot be had, or a worker was lost.
+    """
+    return serve("echo", {}, host, port, workers, on_ready)
+
+
+def serve(
+    kind: str, options: dict[str, Any], host: str, port: int, workers: int, on_ready: Callable[[Serving], None]
+) -> Served:
+    """Serves a kind of `wsload.target.worker` until SIGINT or SIGTERM. Port 0 takes a free one.
 
     Raises:
         ServeError: the address cannot be had, or a worker was lost.
@@ -43,7 +55,8 @@ def serve_echo(host: str, port: int, workers: int, on_ready: Callable[[Serving],
     sockets = listen(host, port, workers)
     address = sockets[0].getsockname()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return asyncio.run(_supervise(sockets, lambda: on_ready(Serving(f"ws://{shown}:{address[1]}/", workers))))
+    ready = Serving(f"ws://{shown}:{address[1]}/", workers)
+    return asyncio.run(_supervise((kind, json.dumps(options)), sockets, lambda: on_ready(ready)))
 
 
 def listen(host: str, port: int, count: int) -> list[socket.socket]:
@@ -91,12 +104,12 @@ def _refused(host: str, port: int, error: OSError) -> ServeError:
     return ServeError(f"--host: cannot listen on {host}:{port}: {error.strerror}", "Try another address.")
 
 
-async def _supervise(sockets: list[socket.socket], on_ready: Callable[[], None]) -> Served:
+async def _supervise(what: tuple[str, str], sockets: list[socket.socket], on_ready: Callable[[], None]) -> Served:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    workers = [await _start(listening) for listening in sockets]
+    workers = [await _start(what, listening) for listening in sockets]
     try:
         for listening in sockets:
             # A worker that is lost must not leave an open socket behind that nobody accepts from.
@@ -117,8 +130,9 @@ async def _supervise(sockets: list[socket.socket], on_ready: Callable[[], None])
     return Served(*(sum(report[name] for report in reports) for name in Served.__slots__))
 
 
-async def _start(listening: socket.socket) -> asyncio.subprocess.Process:
-    command = (sys.executable, "-m", "wsload.target.echo", str(listening.fileno()))
+async def _start(what: tuple[str, str], listening: socket.socket) -> asyncio.subprocess.Process:
+    kind, options = what
+    command = (sys.executable, "-m", "wsload.target.worker", kind, str(listening.fileno()), options)
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

@@ -1,0 +1,85 @@
+"""Whole runs against a server whose faults are known exactly: what is printed is what the script says."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers import run, run_json
+
+NOISE_NS = 4_000_000
+"""What a shared machine and a server in Python add to a wait. The waits below are large against it."""
+
+
+@contextmanager
+def faulty(*flags: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "wsload", "serve", "faults", "--port", "0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+
+
+def truth(*flags: str, cwd: Path) -> dict[str, Any]:
+    done = run("serve", "faults", "--explain", "--format", "json", *flags, cwd=cwd)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def assert_close(measured: dict[str, Any], expected: dict[str, int], names: tuple[str, ...]) -> None:
+    for name in names:
+        assert measured[name] == pytest.approx(expected[name], rel=0.02, abs=NOISE_NS), name
+
+
+@pytest.mark.parametrize("rate", ["50/s", "2k/s"])
+@pytest.mark.parametrize(
+    ("fault", "names"),
+    [
+        # Edges that no message falls on: a microsecond would decide on which side.
+        (["--stall", "207ms/1993ms"], ("p50", "p99", "max")),
+        (["--delay", "uniform:20ms,120ms"], ("p50", "p90", "p99")),
+        (["--delay", "exp:40ms", "--delay-share", "50%"], ("p50", "p90", "p99")),
+    ],
+    ids=["stall", "uniform", "exponential"],
+)
+def test_response_times_are_those_of_the_script(
+    rate: str, fault: list[str], names: tuple[str, ...], tmp_path: Path
+) -> None:
+    load = ["--rate", rate, "-c", "20", "-d", "4s"]
+    with faulty(*fault) as url:
+        result = run_json(url, *load, "--workers", "1", cwd=tmp_path)
+    expected = truth(*fault, *load, cwd=tmp_path)
+    assert (result["messages"]["due"], result["messages"]["answered"]) == (expected["messages"], expected["answered"])
+    assert_close(result["response_time"], expected["response_time_ns"], names)
+
+
+def test_a_closed_loop_hides_the_stall_and_an_open_one_does_not(tmp_path: Path) -> None:
+    fault = ["--stall", "200ms/1s"]
+    with faulty(*fault) as url:
+        closed = run_json(url, "-c", "1", "-d", "4s", cwd=tmp_path)
+    with faulty(*fault) as url:
+        open_loop = run_json(url, "-c", "20", "--rate", "500/s", "-d", "4s", cwd=tmp_path)
+    # The one in a thousand that waited, against the fifth of all that would have.
+    assert closed["response_time"]["p99"] < 20_000_000
+    assert open_loop["response_time"]["p99"] > 150_000_000
+
+
+def test_the_log_of_the_server_agrees_message_by_message(tmp_path: Path) -> None:
+    log = tmp_path / "log.tsv"
+    with faulty("--delay", "uniform:10ms,60ms", "--log", str(log)) as url:
+        result = run_json(url, "-c", "10", "--rate", "400/s", "-d", "3s", cwd=tmp_path)
+    lines = [line.split("\t") for line in log.read_text(encoding="ascii").splitlines()]
+    served = sorted(int(line[4]) - int(line[3]) for line in lines)
+    assert len(served) == result["service_time"]["count"] == 1_200
+    for name, rank in (("p50", 599), ("p90", 1_079), ("p99", 1_187)):
+        # The service time holds the way there and back as well.
+        assert 0 <= result["service_time"][name] - served[rank] * 0.99 <= NOISE_NS + 0.02 * served[rank], name
