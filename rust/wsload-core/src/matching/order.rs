@@ -3,16 +3,7 @@
 //! One store serves all connections of a shard. A connection holds a [`Queue`] of twelve bytes and owns memory only
 //! through the messages it has in flight; under steady load nothing is allocated.
 
-/// A message that went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sent {
-    /// When it was to be sent.
-    pub intended_ns: u64,
-    /// When it was handed to the kernel.
-    pub sent_ns: u64,
-    /// It was intended during the warm-up.
-    pub warmup: bool,
-}
+use super::Sent;
 
 const NIL: u32 = u32::MAX;
 

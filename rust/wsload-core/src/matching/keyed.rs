@@ -1,0 +1,189 @@
+//! Messages awaiting a reply that names them.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Sent;
+
+/// Keys remembered after their message was answered or given up. What comes later than that is a push.
+const TOMBSTONES: usize = 65_536;
+
+/// A message and the slot that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pending {
+    slot: u32,
+    sent: Sent,
+}
+
+/// What became of a key that is no longer awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tombstone {
+    Answered,
+    GivenUp(Sent),
+}
+
+/// What a received key says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// The reply to a message of this slot.
+    Answer(Sent),
+    /// The reply to a message that had been given up.
+    Late(Sent),
+    /// A second reply, or a message that its sender has had its reply to.
+    Duplicate,
+    /// A message of another slot, still awaited there: somebody sends it on to many.
+    Elsewhere,
+    /// A key that was never sent, or long ago.
+    Unknown,
+}
+
+/// Messages of all connections of a shard, by key. A key is one message: sent again, it is awaited anew.
+#[derive(Debug, Default)]
+pub struct KeyedInFlight {
+    pending: HashMap<u64, Pending>,
+    /// In the order of their sends, which is that of their time-outs; what is answered is skipped.
+    by_age: VecDeque<(u64, u64)>,
+    tombstones: HashMap<u64, Tombstone>,
+    /// Oldest first: makes room.
+    buried: VecDeque<u64>,
+}
+
+impl KeyedInFlight {
+    /// A message went out. Gives back one with the same key that was still awaited: nothing can tell their replies
+    /// apart any more.
+    pub fn push(&mut self, key: u64, slot: u32, sent: Sent) -> Option<Sent> {
+        self.by_age.push_back((sent.sent_ns, key));
+        self.pending.insert(key, Pending { slot, sent }).map(|before| before.sent)
+    }
+
+    /// A message with this key came in on a connection of `slot`.
+    pub fn received(&mut self, key: u64, slot: u32) -> Received {
+        match self.pending.get(&key) {
+            Some(pending) if pending.slot == slot => {
+                let sent = pending.sent;
+                self.pending.remove(&key);
+                self.bury(key, Tombstone::Answered);
+                Received::Answer(sent)
+            }
+            Some(_) => Received::Elsewhere,
+            None => match self.tombstones.get_mut(&key) {
+                Some(tombstone @ Tombstone::GivenUp(_)) => {
+                    let Tombstone::GivenUp(sent) = std::mem::replace(tombstone, Tombstone::Answered) else {
+                        return Received::Duplicate;
+                    };
+                    Received::Late(sent)
+                }
+                Some(Tombstone::Answered) => Received::Duplicate,
+                None => Received::Unknown,
+            },
+        }
+    }
+
+    /// Gives up what was sent before `before_ns`, oldest first: slot and message.
+    pub fn expire(&mut self, before_ns: u64, mut each: impl FnMut(u32, Sent)) {
+        while let Some((sent_ns, key)) = self.by_age.front().copied() {
+            let awaited = self.pending.get(&key).filter(|pending| pending.sent.sent_ns == sent_ns).copied();
+            if awaited.is_some() && sent_ns >= before_ns {
+                return;
+            }
+            self.by_age.pop_front();
+            if let Some(Pending { slot, sent }) = awaited {
+                self.pending.remove(&key);
+                self.bury(key, Tombstone::GivenUp(sent));
+                each(slot, sent);
+            }
+        }
+    }
+
+    /// The send that has waited longest.
+    pub fn oldest_ns(&mut self) -> Option<u64> {
+        while let Some((sent_ns, key)) = self.by_age.front().copied() {
+            if self.pending.get(&key).is_some_and(|pending| pending.sent.sent_ns == sent_ns) {
+                return Some(sent_ns);
+            }
+            self.by_age.pop_front();
+        }
+        None
+    }
+
+    /// Messages awaiting their reply.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether no reply is awaited.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    fn bury(&mut self, key: u64, tombstone: Tombstone) {
+        if self.tombstones.insert(key, tombstone).is_none() {
+            self.buried.push_back(key);
+        }
+        if self.buried.len() > TOMBSTONES
+            && let Some(oldest) = self.buried.pop_front()
+        {
+            self.tombstones.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(at_ns: u64) -> Sent {
+        Sent { intended_ns: at_ns, sent_ns: at_ns, warmup: false }
+    }
+
+    #[test]
+    fn replies_find_their_message_in_any_order() {
+        let mut keyed = KeyedInFlight::default();
+        for (key, at_ns) in [(7, 100), (8, 200), (9, 300)] {
+            assert_eq!(keyed.push(key, 1, sent(at_ns)), None);
+        }
+        assert_eq!(keyed.received(9, 1), Received::Answer(sent(300)));
+        assert_eq!(keyed.received(7, 1), Received::Answer(sent(100)));
+        assert_eq!((keyed.len(), keyed.oldest_ns()), (1, Some(200)));
+    }
+
+    #[test]
+    fn lost_late_duplicate_and_forwarded_messages_are_told_apart() {
+        let mut keyed = KeyedInFlight::default();
+        keyed.push(7, 1, sent(100));
+        keyed.push(8, 1, sent(200));
+        assert_eq!(keyed.received(7, 2), Received::Elsewhere);
+        assert_eq!(keyed.received(7, 1), Received::Answer(sent(100)));
+        assert_eq!(keyed.received(7, 1), Received::Duplicate);
+        let mut lost = Vec::new();
+        keyed.expire(150, |slot, sent| lost.push((slot, sent)));
+        assert_eq!(lost, []);
+        keyed.expire(201, |slot, sent| lost.push((slot, sent)));
+        assert_eq!(lost, [(1, sent(200))]);
+        assert_eq!(keyed.received(8, 1), Received::Late(sent(200)));
+        assert_eq!(keyed.received(8, 1), Received::Duplicate);
+        assert_eq!(keyed.received(99, 1), Received::Unknown);
+        assert!(keyed.is_empty() && keyed.oldest_ns().is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_sent_again_is_awaited_anew() {
+        let mut keyed = KeyedInFlight::default();
+        keyed.push(7, 1, sent(100));
+        assert_eq!(keyed.push(7, 1, sent(200)), Some(sent(100)));
+        // The entry of the first send does not expire the second.
+        keyed.expire(150, |_, _| panic!("nothing is overdue"));
+        assert_eq!(keyed.received(7, 1), Received::Answer(sent(200)));
+    }
+
+    #[test]
+    fn memory_is_bounded_by_what_is_in_flight_and_the_tombstones() {
+        let mut keyed = KeyedInFlight::default();
+        for key in 0..200_000_u64 {
+            keyed.push(key, 0, sent(key));
+            assert_eq!(keyed.received(key, 0), Received::Answer(sent(key)));
+            keyed.expire(key.saturating_sub(10), |_, _| panic!("all are answered"));
+        }
+        assert!(keyed.tombstones.len() <= TOMBSTONES && keyed.by_age.len() < 20);
+        assert_eq!(keyed.received(0, 0), Received::Unknown);
+    }
+}
