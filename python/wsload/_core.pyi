@@ -14,7 +14,7 @@ __all__ = [
     "Shard",
     "Snapshot",
     "build_info",
-    "check_tls",
+    "check_plan",
 ]
 
 COUNTERS: Final[tuple[str, ...]]
@@ -31,8 +31,8 @@ PLAN_SCHEMA_VERSION: Final[int]
 def build_info() -> dict[str, str]:
     """`version`, `profile` (release or debug) and `target` (architecture and system) of this module."""
 
-def check_tls(plan_json: str) -> None:
-    """ValueError: what is wrong with a certificate or key of the plan, for the person who named it."""
+def check_plan(plan_json: str) -> None:
+    """ValueError: what is wrong with a certificate, key, template or matching, for the person who named it."""
 
 @final
 class Shard:

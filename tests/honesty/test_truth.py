@@ -83,3 +83,25 @@ def test_the_log_of_the_server_agrees_message_by_message(tmp_path: Path) -> None
     for name, rank in (("p50", 599), ("p90", 1_079), ("p99", 1_187)):
         # The service time holds the way there and back as well.
         assert 0 <= result["service_time"][name] - served[rank] * 0.99 <= NOISE_NS + 0.02 * served[rank], name
+
+
+def test_lost_replies_are_found_by_their_key_and_counted_by_their_age(tmp_path: Path) -> None:
+    fault = ["--delay", "uniform:20ms,60ms", "--any-order", "--drop-replies", "5%", "--seed", "4"]
+    load = ["--rate", "400/s", "-c", "10", "-d", "4s"]
+    message = '{"id": {{$id}}}'
+    with faulty(*fault) as url:
+        flags = ["-m", message, "--match", "json:$.id", "--reply-timeout", "500ms", "--workers", "1"]
+        result = run_json(url, *load, *flags, cwd=tmp_path)
+    expected = truth(*fault, *load, cwd=tmp_path)
+    messages = result["messages"]
+    assert (messages["answered"], messages["duplicates"], messages["late"]) == (expected["answered"], 0, 0)
+    assert messages["unanswered"] == expected["messages"] - expected["answered"]
+    response = result["response_time"]
+    # One in twenty is lost: p90 lies among those that are answered, p99 is only known to be above the time-out.
+    ranks = {"p50": 0.5 / 0.95, "p90": 0.9 / 0.95}
+    assert all(name not in response["at_least"] for name in ranks)
+    for name, quantile in ranks.items():
+        assert response[name] == pytest.approx(20e6 + 40e6 * quantile, rel=0.04, abs=NOISE_NS), name
+    assert {"p99", "p99.9", "max"} <= set(response["at_least"])
+    assert response["p99"] >= 500_000_000
+    assert response["censored"] == messages["unanswered"]

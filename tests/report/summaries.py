@@ -71,6 +71,10 @@ def summary(**changes: Any) -> Summary:
             "received": 600_000,
             "pushes": 0,
             "longest_silence_ns": 0,
+            "late": 0,
+            "duplicates": 0,
+            "forwarded": 0,
+            "key_clashes": 0,
         },
         "rate": {
             "asked_per_s": 20_000.0,

@@ -17,13 +17,6 @@ class Arrivals(StrEnum):
     POISSON = "poisson"
 
 
-class Match(StrEnum):
-    """How a reply finds its message."""
-
-    ORDER = "order"
-    NONE = "none"
-
-
 class TlsVersion(StrEnum):
     """Versions of TLS."""
 

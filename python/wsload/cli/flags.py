@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from wsload.cli.choices import Arrivals, Format, Match, TlsVersion
+from wsload.cli.choices import Arrivals, Format, TlsVersion
 
 LOAD = "Load"
 MESSAGES = "Messages"
@@ -116,7 +116,15 @@ Warmup = Annotated[
 ]
 
 MessageText = Annotated[
-    str | None, Option("-m", "--message", metavar="TEXT", help="The message to send.", rich_help_panel=MESSAGES)
+    str | None,
+    Option(
+        "-m",
+        "--message",
+        metavar="TEXT",
+        help="The message to send. {{$id}} (unique), {{$seq}}, {{$conn}}, {{$uuid}}, {{$timestamp}}, {{$sentNs}},"
+        " {{$randomInt(1,6)}}, {{$randomString(8)}} and {{$pick(a,b)}} differ from send to send.",
+        rich_help_panel=MESSAGES,
+    ),
 ]
 MessageFile = Annotated[
     Path | None,
@@ -144,10 +152,21 @@ FirstMessage = Annotated[
     ),
 ]
 MatchFlag = Annotated[
-    Match,
+    str,
     Option(
         "--match",
-        help="Which reply answers which message: the n-th the n-th; or none is awaited.",
+        metavar="HOW",
+        help="Which reply answers which message: order (the n-th the n-th), none (none is awaited), or the one with the"
+        " same key: echo, json:PATH or regex:EXPRESSION, such as json:$.id for a message '{\"id\": {{$id}}}'.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+MatchReceived = Annotated[
+    str | None,
+    Option(
+        "--match-received",
+        metavar="HOW",
+        help="Where the key stands in replies, if elsewhere." + _default("as in --match"),
         rich_help_panel=MESSAGES,
     ),
 ]

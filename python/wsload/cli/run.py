@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wsload.cli import flags, values
-from wsload.cli.choices import Format, Match, TlsVersion
+from wsload.cli.choices import Format, TlsVersion
 from wsload.errors import ExitCode
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
@@ -37,7 +37,8 @@ def run(
     size: flags.Size = None,
     binary: flags.Binary = False,
     first_message: flags.FirstMessage = None,
-    match: flags.MatchFlag = Match.ORDER,
+    match: flags.MatchFlag = "order",
+    match_received: flags.MatchReceived = None,
     reply_timeout: flags.ReplyTimeout = "10s",
     connect_rate: flags.ConnectRate = None,
     connect_timeout: flags.ConnectTimeout = "10s",
@@ -135,7 +136,8 @@ def run(
         ),
         message=Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
         first_message=first_message,
-        match=match.value,
+        match=match,
+        match_received=match_received,
         load=load,
         connect_timeout_ns=values.quantity("--connect-timeout", parse_duration, connect_timeout),
         reply_timeout_ns=values.quantity("--reply-timeout", parse_duration, reply_timeout),

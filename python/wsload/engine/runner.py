@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+REMEDIES = {
+    "--message": r"A literal {{ is written \{{.",
+    "--match": "A message such as '{\"id\": {{$id}}}' goes with json:$.id.",
+    "--": "Check the file that the flag names, and what it holds.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """What to run, and where to keep it. `output` None: a name is made up in the current folder."""
@@ -70,7 +77,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     """
     plan = build_plan(request.scenario)
     workers = choose_workers(plan, request.workers)
-    check_tls(plan)
+    check(plan)
     limits.raise_soft_fd_limit()
     limits.check(plan, workers, limits.machine())
     header = Header.describe(request.scenario, plan, request.labels, workers)
@@ -95,18 +102,18 @@ def choose_workers(plan: Plan, asked: int | None) -> int:
     return min(asked or limits.cpus(), plan.connections)
 
 
-def check_tls(plan: Plan) -> None:
-    """Refuses certificates and keys that cannot be used, before a worker does.
+def check(plan: Plan) -> None:
+    """Refuses certificates, keys, templates and matching that cannot be used, before a worker does.
 
     Raises:
         UsageError: what is wrong with which.
     """
-    if plan.tls is None:
-        return
     try:
-        _core.check_tls(plan.to_json())
+        _core.check_plan(plan.to_json())
     except ValueError as error:
-        raise UsageError(str(error), "Check the file that the flag names, and what it holds.") from None
+        what = str(error)
+        remedy = next((text for flag, text in REMEDIES.items() if what.startswith(flag)), "Check what it names.")
+        raise UsageError(what, remedy) from None
 
 
 def create_file(output: Path | None, plan: Plan, labels: dict[str, str], header: Header) -> RunFileWriter:

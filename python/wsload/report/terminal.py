@@ -90,6 +90,8 @@ def _terms(summary: Summary) -> list[str]:
     parts = []
     if summary.message_bytes is not None:
         parts.append(f"{format_count(summary.message_bytes)} bytes of {summary.message_kind}")
+    elif summary.message_kind is not None:
+        parts.append(f"{summary.message_kind} of a template")
     if summary.connected_to:
         parts.append(f"connected to {printable(summary.connected_to)}")
     if summary.proxy:
@@ -99,7 +101,9 @@ def _terms(summary: Summary) -> list[str]:
     if summary.load.model == "open":
         parts.append(f"grain {format_duration(summary.grain_ns)}")
     timeouts = f"connect time-out {format_duration(summary.connect_timeout_ns)}"
-    if summary.matching == "order" and summary.message_bytes is not None:
+    if summary.matching not in {"order", "none"}:
+        parts.append(f"matched by {printable(summary.matching)}")
+    if summary.matching != "none" and summary.message_kind is not None:
         timeouts += f", reply {format_duration(summary.reply_timeout_ns)}"
     parts.append(timeouts)
     workers = summary.generator.workers
@@ -197,10 +201,18 @@ def _messages(summary: Summary) -> list[str]:
         cells.append(f"{format_count(messages.due)} due")
     if summary.load.model != "idle" and (messages.due or messages.sent):
         cells.append(f"{format_count(messages.sent)} sent")
-        if summary.matching == "order":
+        if summary.matching != "none":
             cells += [f"{format_count(messages.answered)} answered", f"{format_count(messages.unanswered)} unanswered"]
     if messages.unsent:
         cells.append(f"{format_count(messages.unsent)} unsent")
+    for count, word in (
+        (messages.late, "late"),
+        (messages.duplicates, "duplicate"),
+        (messages.forwarded, "of other connections"),
+        (messages.key_clashes, "with a key in use"),
+    ):
+        if count:
+            cells.append(f"{format_count(count)} {word}")
     if messages.pushes:
         # Beside replies they need their name; where no reply is awaited, everything received is a push.
         pushed = "pushed by the server" if messages.answered else "received"
@@ -213,7 +225,7 @@ def _warmup(summary: Summary) -> list[str]:
     if warmup is None or not warmup.sent:
         return []
     cells = [f"{format_count(warmup.sent)} sent"]
-    if summary.matching == "order":
+    if summary.matching != "none":
         cells.append(f"{format_count(warmup.answered)} answered")
     return [*cells, "kept apart"]
 

@@ -13,7 +13,8 @@ from wsload.results.file import Note, RunFile
 from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
 from wsload.results.verdict import Facts, Verdict, judge
-from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, OpenLoad, parse_authority
+from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, parse_authority
+from wsload.scenario.plan import JsonKey, KeySpec, RegexKey
 
 TOTALS = (
     "response_time",
@@ -137,6 +138,10 @@ class Messages(_Section):
     unsent: int = Field(description="due, but not sent before the run ended")
     received: int
     pushes: int = Field(description="received messages that answer nothing")
+    late: int = Field(description="replies by key that came after they had been given up")
+    duplicates: int = Field(description="messages by key that had been answered before")
+    forwarded: int = Field(description="messages by key of another connection")
+    key_clashes: int = Field(description="messages sent with a key that was still awaited")
     longest_silence_ns: int = Field(description="of a connection that has been pushed to")
 
 
@@ -246,7 +251,7 @@ class Summary(_Section):
     tls: Security | None
     proxy: str | None = Field(description="address of the proxy")
     connected_to: str | None = Field(description="address given in place of the target's")
-    matching: Literal["order", "none"]
+    matching: str = Field(description="order, none, or by a key: echo, json:PATH, regex:EXPRESSION")
     message_kind: Literal["text", "binary"] | None
     message_bytes: int | None
     connect_timeout_ns: int
@@ -336,7 +341,7 @@ class Fold:
         if not self._whole["connects_opened"]:
             return False
         plan = self._header.plan
-        awaited = plan.message is not None and plan.matching == "order"
+        awaited = plan.message is not None and plan.matching != "none"
         return not awaited or not self._whole["sent"] or self._whole["answered"] > 0
 
     def summary(self, outcome: Outcome, reason: str = "", file: Path | None = None) -> Summary:
@@ -360,9 +365,9 @@ class Fold:
             tls=self._security(),
             proxy=f"{plan.dial.host}:{plan.dial.port}" if plan.proxy else None,
             connected_to=self._connected_to(),
-            matching=plan.matching,
+            matching=_matching_words(plan.matching),
             message_kind=plan.message.kind if plan.message else None,
-            message_bytes=len(plan.message.payload) if plan.message else None,
+            message_bytes=len(plan.message.payload) if plan.message and not plan.message.template else None,
             connect_timeout_ns=plan.connect_timeout_ns,
             reply_timeout_ns=plan.reply_timeout_ns,
             warmup_ns=plan.warmup_ns,
@@ -511,6 +516,22 @@ class Fold:
             rss_bytes_max=self._rss_bytes_max,
             **{name: self._measured[name] for name in Generator.model_fields if name not in own},
         )
+
+
+def _matching_words(matching: Literal["order", "none"] | KeyMatching) -> str:
+    if not isinstance(matching, KeyMatching):
+        return matching
+
+    def words(key: KeySpec) -> str:
+        match key:
+            case JsonKey():
+                return f"json:{key.path}"
+            case RegexKey():
+                return f"regex:{key.expression}"
+        return key
+
+    sent, received = words(matching.key.sent), words(matching.key.received)
+    return sent if sent == received else f"{sent} = {received}"
 
 
 def read_summary(path: Path) -> Summary:

@@ -28,7 +28,7 @@ from wsload.scenario.plan import (
     PlanTls,
 )
 from wsload.scenario.url import Address, parse_address
-from wsload.scenario.wire import Compression, basic, parse_dial, read_pem
+from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching, read_pem
 
 INTERVAL_NS = 10**9
 PING_TIMEOUT_NS = 10 * 10**9
@@ -68,8 +68,10 @@ def build_plan(scenario: Scenario) -> Plan:
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
         message=None if scenario.unscheduled else _message(scenario),
-        first_message=None if first is None else PlanMessage(name="first", kind="text", payload=first.encode()),
-        matching="none" if scenario.load.echo else scenario.match,
+        first_message=None
+        if first is None
+        else PlanMessage(name="first", kind="text", payload=first.encode(), template="{{" in first),
+        matching="none" if scenario.load.echo else parse_matching(scenario.match, scenario.match_received),
         duration_ns=scenario.duration_ns,
         iterations=scenario.load.iterations,
         warmup_ns=scenario.load.warmup_ns,
@@ -175,7 +177,9 @@ def _message(scenario: Scenario) -> PlanMessage:
     else:
         size = DEFAULT_SIZE_BYTES if message.size_bytes is None else message.size_bytes
         payload = _filler(size, scenario.seed, binary=message.binary)
-    return PlanMessage(name=MESSAGE_NAME, kind=kind, payload=payload)
+    # What is made up has no placeholders, and binary is sent as it is.
+    template = kind == "text" and b"{{" in payload
+    return PlanMessage(name=MESSAGE_NAME, kind=kind, payload=payload, template=template)
 
 
 def _read(path: Path, *, text: bool) -> bytes:

@@ -22,6 +22,7 @@ from wsload.scenario.wire import (
     check_close,
     check_tls,
     parse_dial,
+    parse_matching,
 )
 from wsload.units import format_duration, format_rate
 
@@ -108,7 +109,8 @@ class Scenario(_Part):
     tls: TlsOptions = TlsOptions()
     message: Message = Message()
     first_message: str | None = None
-    match: Literal["order", "none"] = "order"
+    match: str = "order"
+    match_received: str | None = None
     load: LoadModel = LoadModel()
     connect_timeout_ns: int = 10 * SECOND
     reply_timeout_ns: int = 10 * SECOND
@@ -130,6 +132,7 @@ class Scenario(_Part):
         check_close(self.close_code, self.close_reason)
         if self.connect_to is not None:
             parse_dial(self.connect_to)
+        parse_matching(self.match, self.match_received)
         self._check_limits()
         self._check_load()
         self._check_messages()

@@ -17,7 +17,7 @@ Payload = Annotated[
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class PlanTarget(_Frozen):
@@ -173,12 +173,41 @@ class EchoLoad(_Frozen):
 Load = Annotated[ClosedLoad | OpenLoad | IdleLoad | EchoLoad, Field(discriminator="model")]
 
 
+class JsonKey(_Frozen):
+    """At a path of a JSON text (RFC 9535, one value)."""
+
+    path: str = Field(alias="json")
+
+
+class RegexKey(_Frozen):
+    """What a regular expression finds."""
+
+    expression: str = Field(alias="regex")
+
+
+KeySpec = Literal["echo"] | JsonKey | RegexKey
+
+
+class KeyPair(_Frozen):
+    """Where a key stands in what is sent and in what is received."""
+
+    sent: KeySpec
+    received: KeySpec
+
+
+class KeyMatching(_Frozen):
+    """A message answers the one that holds the same key."""
+
+    key: KeyPair
+
+
 class PlanMessage(_Frozen):
-    """A message to send."""
+    """A message to send; a template is rendered for each send."""
 
     name: str
     kind: Literal["text", "binary"]
     payload: Payload
+    template: bool = False
 
 
 class Plan(_Frozen):
@@ -200,7 +229,7 @@ class Plan(_Frozen):
     load: Load
     message: PlanMessage | None
     first_message: PlanMessage | None
-    matching: Literal["order", "none"]
+    matching: Literal["order", "none"] | KeyMatching
     duration_ns: int | None
     iterations: int | None
     warmup_ns: int
@@ -216,7 +245,7 @@ class Plan(_Frozen):
 
     def to_json(self) -> str:
         """The JSON that a worker reads: secrets included, so it goes through a pipe and nowhere else."""
-        return self.model_dump_json()
+        return self.model_dump_json(by_alias=True)
 
     def redacted(self) -> Self:
         """The plan as it may be stored: secret headers, cookies and keys hold `***`."""

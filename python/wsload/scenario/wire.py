@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from wsload.errors import UsageError
+from wsload.scenario.plan import JsonKey, KeyMatching, KeyPair, KeySpec, RegexKey
 from wsload.scenario.url import Address, parse_authority, redact_url
 
 MAX_REASON_BYTES = 123
@@ -117,6 +118,35 @@ def parse_compression(text: str) -> Compression:
             else:
                 raise UsageError(f"--compress: {name}={value}", f"It takes {low} to {high}.")
     return Compression.model_validate(fields)
+
+
+def parse_matching(match: str, received: str | None) -> Literal["order", "none"] | KeyMatching:
+    """How replies find their messages: `order`, `none`, or by a key: `echo`, `json:$.id`, `regex:id=(.*)`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if match in {"order", "none"}:
+        if received is not None:
+            what = f"--match-received: --match {match} has no key"
+            raise UsageError(what, "Name one with --match, such as json:$.id.")
+        return "order" if match == "order" else "none"
+    sent = _key("--match", match)
+    other = sent if received is None else _key("--match-received", received)
+    return KeyMatching(key=KeyPair(sent=sent, received=other))
+
+
+def _key(flag: str, text: str) -> KeySpec:
+    kind, _, rest = text.partition(":")
+    match kind, bool(rest):
+        case "echo", False:
+            return "echo"
+        case "json", True:
+            return JsonKey(path=rest)
+        case "regex", True:
+            return RegexKey(expression=rest)
+    remedy = "Write order, none, echo, json:$.id or regex:'id=([0-9]+)'."
+    raise UsageError(f"{flag}: {text!r} is no way to match", remedy)
 
 
 def parse_proxy(url: str) -> Proxy:

@@ -4,7 +4,7 @@
 //! or calls Python, so every rule can be tested in virtual time. Times are monotonic nanoseconds (`_ns`).
 //!
 //! - on the wire: [`frame`], [`handshake`], [`deflate`], [`message`], [`connection`]
-//! - when to send and which reply belongs to what: [`plan`], [`schedule`], [`calendar`], [`matching`], [`rng`]
+//! - when to send and which reply belongs to what: [`plan`], [`schedule`], [`calendar`], [`matching`], [`template`], [`rng`]
 //! - what was measured: [`histogram`], [`tally`], [`interval`]
 #![forbid(unsafe_code)]
 
@@ -22,3 +22,4 @@ pub mod plan;
 pub mod rng;
 pub mod schedule;
 pub mod tally;
+pub mod template;

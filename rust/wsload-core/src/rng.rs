@@ -28,6 +28,8 @@ pub enum Purpose {
     Arrivals = 1,
     /// Think times of a closed loop.
     Think = 2,
+    /// Random values in messages.
+    Template = 3,
 }
 
 /// The draw number `sequence` of `slot`: a pure function of its arguments, uniform over all `u64`.

@@ -60,6 +60,14 @@ closed_list! {
         answered: sum,
         /// Messages whose reply did not come: timed out, or their connection ended first.
         unanswered: sum,
+        /// Replies that came after they had been given up.
+        late: sum,
+        /// Messages whose key had its reply before.
+        duplicates: sum,
+        /// Messages of another connection's key: sent on to many.
+        forwarded: sum,
+        /// Messages sent whose key was still awaited, or that have none: their replies cannot be told.
+        key_clashes: sum,
         /// Messages still due and unsent when the run ended.
         unsent: sum,
         /// Messages received that answer nothing.

@@ -15,7 +15,7 @@ mod tls;
 
 pub use shard::{Phase, Progress, Shard, ShardError};
 
-/// Whether the certificates and keys of a plan can be used; the error is for the person who named them.
-pub fn check_tls(plan: &wsload_core::plan::Plan) -> Result<(), String> {
-    plan.tls.as_ref().map_or(Ok(()), |tls| tls::load(tls).map(drop))
+/// Whether what a plan names can be used: certificates, keys, templates. The error is for the person who named it.
+pub fn check(plan: &wsload_core::plan::Plan) -> Result<(), String> {
+    shard::check(plan)
 }

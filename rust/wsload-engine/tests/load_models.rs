@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::*;
 use tungstenite::Message;
 use wsload_core::interval::Metric;
-use wsload_core::plan::{Arrivals, Load, Matching};
+use wsload_core::plan::{self, Arrivals, KeySpec, Load, Matching};
 use wsload_core::schedule::{Stage, Think};
 
 #[test]
@@ -149,6 +149,108 @@ fn replies_that_share_a_stamp_are_known_to_be_uncertain() {
     let (by_stamp, earliest) = (run.histogram(Metric::ResponseUncertain), run.histogram(Metric::ResponseEarliest));
     assert_eq!((by_stamp.count(), earliest.count(), run.counters.stamps_shared), (2, 2, 2));
     assert!(by_stamp.min() >= 25 * MS && earliest.max() < by_stamp.min());
+}
+
+fn by_id() -> (Matching, plan::Message) {
+    let payload = br#"{"id": {{$id}}, "n": {{$seq}}}"#.to_vec();
+    let message = plan::Message { name: "say".into(), kind: plan::MessageKind::Text, payload, template: true };
+    let id = || KeySpec::Json("$.id".into());
+    (Matching::Key { sent: id(), received: id() }, message)
+}
+
+#[test]
+fn replies_by_key_may_overtake_each_other_get_lost_and_come_twice() {
+    // Every second reply first, the third never, the fourth twice.
+    let server = server(|mut socket| {
+        let mut held: Option<Message> = None;
+        let mut count = 0;
+        while let Ok(message) = socket.read() {
+            if !message.is_text() {
+                continue;
+            }
+            count += 1;
+            match count % 4 {
+                1 => held = Some(message),
+                2 => {
+                    let _ = socket.send(message);
+                    let _ = held.take().map(|message| socket.send(message));
+                }
+                3 => {}
+                _ => {
+                    let _ = socket.send(message.clone());
+                    let _ = socket.send(message);
+                }
+            }
+        }
+    });
+    let mut plan = plan();
+    let (matching, message) = by_id();
+    (plan.matching, plan.message) = (matching, Some(message));
+    plan.connections = 2;
+    plan.load = open_load(200.0);
+    plan.iterations = Some(80);
+    plan.reply_timeout_ns = 300 * MS;
+    let run = run(&plan, server);
+    let counters = &run.counters;
+    assert_eq!((counters.due, counters.sent, counters.answered), (80, 80, 60));
+    assert_eq!((counters.unanswered, counters.duplicates, counters.pushes), (20, 20, 0));
+    // A lost reply costs one message, not its connection.
+    assert_eq!((counters.matching_lost, counters.connections_lost), (0, 0));
+    assert_eq!(run.histogram(Metric::ResponseCensored).count(), 20);
+}
+
+#[test]
+fn a_late_reply_is_told_from_the_next_one() {
+    let server = server(|mut socket| {
+        let mut first = true;
+        while let Ok(message) = socket.read() {
+            if message.is_text() {
+                if std::mem::take(&mut first) {
+                    std::thread::sleep(Duration::from_millis(150));
+                }
+                let _ = socket.send(message);
+            }
+        }
+    });
+    let mut plan = plan();
+    let (matching, message) = by_id();
+    (plan.matching, plan.message) = (matching, Some(message));
+    plan.iterations = Some(5);
+    plan.reply_timeout_ns = 80 * MS;
+    let run = run(&plan, server);
+    let counters = &run.counters;
+    assert_eq!((counters.sent, counters.unanswered, counters.late), (5, 5 - counters.answered, 5 - counters.answered));
+    assert!(counters.answered >= 3, "{}", counters.answered);
+}
+
+#[test]
+fn a_connection_that_is_lost_takes_its_keys_with_it() {
+    let server = server(|mut socket| {
+        for _ in 0..3 {
+            let _ = socket.read();
+        }
+    });
+    let mut plan = plan();
+    let (matching, message) = by_id();
+    (plan.matching, plan.message) = (matching, Some(message));
+    plan.load = Load::Closed { in_flight: 3, think: None };
+    plan.iterations = Some(3);
+    let run = run(&plan, server);
+    assert_eq!((run.counters.sent, run.counters.unanswered), (3, 3));
+    assert!(run.failures().contains(&("unanswered", "connection ended".to_owned(), 3)), "{:?}", run.failures());
+}
+
+#[test]
+fn messages_that_cannot_be_told_apart_are_refused_before_they_are_sent() {
+    let mut plan = plan();
+    plan.matching = Matching::Key { sent: KeySpec::Echo, received: KeySpec::Echo };
+    let error = wsload_engine::check(&plan).unwrap_err();
+    assert_eq!(error, "--match: its key is the same in every message; put {{$id}} where it stands");
+    plan.matching = Matching::Key { sent: KeySpec::Json("$.id".into()), received: KeySpec::Echo };
+    assert_eq!(wsload_engine::check(&plan).unwrap_err(), "--match: the message does not hold such a key");
+    plan.message = Some(plan::Message { template: true, ..message(0) });
+    plan.message.as_mut().unwrap().payload = b"{{$idd}}".to_vec();
+    assert!(wsload_engine::check(&plan).unwrap_err().contains("did you mean $id?"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::build_info;
     #[pymodule_export]
-    use super::check_tls;
+    use super::check_plan;
     #[pymodule_export]
     use super::histogram::Histogram;
     #[pymodule_export]
@@ -40,12 +40,12 @@ mod _core {
     }
 }
 
-/// ValueError: what is wrong with a certificate or key of the plan.
+/// ValueError: what is wrong with a certificate, key, template or matching of the plan.
 #[pyfunction]
-fn check_tls(py: Python<'_>, plan_json: &str) -> PyResult<()> {
+fn check_plan(py: Python<'_>, plan_json: &str) -> PyResult<()> {
     let checked = py.detach(|| {
         let plan = plan::Plan::from_json(plan_json).map_err(|error| error.to_string())?;
-        wsload_engine::check_tls(&plan)
+        wsload_engine::check(&plan)
     });
     checked.map_err(pyo3::exceptions::PyValueError::new_err)
 }

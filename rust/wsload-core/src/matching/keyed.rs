@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Sent;
+use super::{InFlight, Queue, Sent};
 
 /// Keys remembered after their message was answered or given up. What comes later than that is a push.
 const TOMBSTONES: usize = 65_536;
@@ -40,6 +40,8 @@ pub enum Received {
 #[derive(Debug, Default)]
 pub struct KeyedInFlight {
     pending: HashMap<u64, Pending>,
+    /// Keys of each slot, oldest first; those that are no longer awaited are skipped.
+    by_slot: InFlight<u64>,
     /// In the order of their sends, which is that of their time-outs; what is answered is skipped.
     by_age: VecDeque<(u64, u64)>,
     tombstones: HashMap<u64, Tombstone>,
@@ -50,18 +52,21 @@ pub struct KeyedInFlight {
 impl KeyedInFlight {
     /// A message went out. Gives back one with the same key that was still awaited: nothing can tell their replies
     /// apart any more.
-    pub fn push(&mut self, key: u64, slot: u32, sent: Sent) -> Option<Sent> {
+    pub fn push(&mut self, queue: &mut Queue, key: u64, slot: u32, sent: Sent) -> Option<Sent> {
+        self.trim(queue, slot);
+        self.by_slot.push(queue, key);
         self.by_age.push_back((sent.sent_ns, key));
         self.pending.insert(key, Pending { slot, sent }).map(|before| before.sent)
     }
 
     /// A message with this key came in on a connection of `slot`.
-    pub fn received(&mut self, key: u64, slot: u32) -> Received {
+    pub fn received(&mut self, queue: &mut Queue, key: u64, slot: u32) -> Received {
         match self.pending.get(&key) {
             Some(pending) if pending.slot == slot => {
                 let sent = pending.sent;
                 self.pending.remove(&key);
                 self.bury(key, Tombstone::Answered);
+                self.trim(queue, slot);
                 Received::Answer(sent)
             }
             Some(_) => Received::Elsewhere,
@@ -92,6 +97,29 @@ impl KeyedInFlight {
                 each(slot, sent);
             }
         }
+    }
+
+    /// Gives up all that a slot awaits: its connection is gone.
+    pub fn give_up(&mut self, queue: &mut Queue, slot: u32, mut each: impl FnMut(Sent)) {
+        while let Some(key) = self.by_slot.pop(queue) {
+            if self.is_awaited_by(key, slot)
+                && let Some(Pending { sent, .. }) = self.pending.remove(&key)
+            {
+                self.bury(key, Tombstone::GivenUp(sent));
+                each(sent);
+            }
+        }
+    }
+
+    /// Forgets keys at the front of a slot's queue that are no longer awaited.
+    fn trim(&mut self, queue: &mut Queue, slot: u32) {
+        while self.by_slot.oldest(queue).is_some_and(|key| !self.is_awaited_by(key, slot)) {
+            self.by_slot.pop(queue);
+        }
+    }
+
+    fn is_awaited_by(&self, key: u64, slot: u32) -> bool {
+        self.pending.get(&key).is_some_and(|pending| pending.slot == slot)
     }
 
     /// The send that has waited longest.
@@ -137,53 +165,69 @@ mod tests {
 
     #[test]
     fn replies_find_their_message_in_any_order() {
-        let mut keyed = KeyedInFlight::default();
+        let (mut keyed, mut queue) = (KeyedInFlight::default(), Queue::default());
         for (key, at_ns) in [(7, 100), (8, 200), (9, 300)] {
-            assert_eq!(keyed.push(key, 1, sent(at_ns)), None);
+            assert_eq!(keyed.push(&mut queue, key, 1, sent(at_ns)), None);
         }
-        assert_eq!(keyed.received(9, 1), Received::Answer(sent(300)));
-        assert_eq!(keyed.received(7, 1), Received::Answer(sent(100)));
+        assert_eq!(keyed.received(&mut queue, 9, 1), Received::Answer(sent(300)));
+        assert_eq!(keyed.received(&mut queue, 7, 1), Received::Answer(sent(100)));
         assert_eq!((keyed.len(), keyed.oldest_ns()), (1, Some(200)));
     }
 
     #[test]
     fn lost_late_duplicate_and_forwarded_messages_are_told_apart() {
-        let mut keyed = KeyedInFlight::default();
-        keyed.push(7, 1, sent(100));
-        keyed.push(8, 1, sent(200));
-        assert_eq!(keyed.received(7, 2), Received::Elsewhere);
-        assert_eq!(keyed.received(7, 1), Received::Answer(sent(100)));
-        assert_eq!(keyed.received(7, 1), Received::Duplicate);
+        let (mut keyed, mut queue) = (KeyedInFlight::default(), Queue::default());
+        keyed.push(&mut queue, 7, 1, sent(100));
+        keyed.push(&mut queue, 8, 1, sent(200));
+        assert_eq!(keyed.received(&mut queue, 7, 2), Received::Elsewhere);
+        assert_eq!(keyed.received(&mut queue, 7, 1), Received::Answer(sent(100)));
+        assert_eq!(keyed.received(&mut queue, 7, 1), Received::Duplicate);
         let mut lost = Vec::new();
         keyed.expire(150, |slot, sent| lost.push((slot, sent)));
         assert_eq!(lost, []);
         keyed.expire(201, |slot, sent| lost.push((slot, sent)));
         assert_eq!(lost, [(1, sent(200))]);
-        assert_eq!(keyed.received(8, 1), Received::Late(sent(200)));
-        assert_eq!(keyed.received(8, 1), Received::Duplicate);
-        assert_eq!(keyed.received(99, 1), Received::Unknown);
+        assert_eq!(keyed.received(&mut queue, 8, 1), Received::Late(sent(200)));
+        assert_eq!(keyed.received(&mut queue, 8, 1), Received::Duplicate);
+        assert_eq!(keyed.received(&mut queue, 99, 1), Received::Unknown);
         assert!(keyed.is_empty() && keyed.oldest_ns().is_none());
     }
 
     #[test]
     fn a_key_that_is_sent_again_is_awaited_anew() {
-        let mut keyed = KeyedInFlight::default();
-        keyed.push(7, 1, sent(100));
-        assert_eq!(keyed.push(7, 1, sent(200)), Some(sent(100)));
+        let (mut keyed, mut queue) = (KeyedInFlight::default(), Queue::default());
+        keyed.push(&mut queue, 7, 1, sent(100));
+        assert_eq!(keyed.push(&mut queue, 7, 1, sent(200)), Some(sent(100)));
         // The entry of the first send does not expire the second.
         keyed.expire(150, |_, _| panic!("nothing is overdue"));
-        assert_eq!(keyed.received(7, 1), Received::Answer(sent(200)));
+        assert_eq!(keyed.received(&mut queue, 7, 1), Received::Answer(sent(200)));
     }
 
     #[test]
     fn memory_is_bounded_by_what_is_in_flight_and_the_tombstones() {
-        let mut keyed = KeyedInFlight::default();
+        let (mut keyed, mut queue) = (KeyedInFlight::default(), Queue::default());
         for key in 0..200_000_u64 {
-            keyed.push(key, 0, sent(key));
-            assert_eq!(keyed.received(key, 0), Received::Answer(sent(key)));
+            keyed.push(&mut queue, key, 0, sent(key));
+            assert_eq!(keyed.received(&mut queue, key, 0), Received::Answer(sent(key)));
             keyed.expire(key.saturating_sub(10), |_, _| panic!("all are answered"));
         }
         assert!(keyed.tombstones.len() <= TOMBSTONES && keyed.by_age.len() < 20);
-        assert_eq!(keyed.received(0, 0), Received::Unknown);
+        assert_eq!(keyed.received(&mut queue, 0, 0), Received::Unknown);
+    }
+
+    #[test]
+    fn what_a_lost_connection_awaited_is_given_up_and_the_rest_stays() {
+        let (mut keyed, mut queue, mut other) = (KeyedInFlight::default(), Queue::default(), Queue::default());
+        for (key, at_ns) in [(7, 100), (8, 200), (9, 300)] {
+            keyed.push(&mut queue, key, 1, sent(at_ns));
+        }
+        keyed.push(&mut other, 10, 2, sent(400));
+        assert_eq!(keyed.received(&mut queue, 8, 1), Received::Answer(sent(200)));
+        let mut lost = Vec::new();
+        keyed.give_up(&mut queue, 1, |sent| lost.push(sent.sent_ns));
+        assert_eq!((lost, keyed.len(), queue.is_empty()), (vec![100, 300], 1, true));
+        assert_eq!(keyed.received(&mut queue, 9, 1), Received::Late(sent(300)));
+        assert_eq!(keyed.received(&mut other, 10, 2), Received::Answer(sent(400)));
+        assert!(other.is_empty());
     }
 }

@@ -34,33 +34,33 @@ impl Queue {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Node {
-    sent: Sent,
+struct Node<T> {
+    value: T,
     next: u32,
 }
 
-/// The messages of all connections.
+/// The messages of all connections, or whatever stands for them.
 #[derive(Debug)]
-pub struct InFlight {
-    nodes: Vec<Node>,
+pub struct InFlight<T = Sent> {
+    nodes: Vec<Node<T>>,
     free: u32,
     len: usize,
 }
 
-impl Default for InFlight {
+impl<T> Default for InFlight<T> {
     fn default() -> Self {
         Self { nodes: Vec::new(), free: NIL, len: 0 }
     }
 }
 
-impl InFlight {
+impl<T: Copy> InFlight<T> {
     /// Adds the newest message of a connection.
     ///
     /// # Panics
     /// With more than 2^32 - 1 messages in flight.
     #[inline]
-    pub fn push(&mut self, queue: &mut Queue, sent: Sent) {
-        let node = Node { sent, next: NIL };
+    pub fn push(&mut self, queue: &mut Queue, value: T) {
+        let node = Node { value, next: NIL };
         let id = if self.free == NIL {
             assert!(self.nodes.len() < NIL as usize, "too many messages in flight");
             self.nodes.push(node);
@@ -82,7 +82,7 @@ impl InFlight {
 
     /// Takes the oldest message of a connection.
     #[inline]
-    pub fn pop(&mut self, queue: &mut Queue) -> Option<Sent> {
+    pub fn pop(&mut self, queue: &mut Queue) -> Option<T> {
         let id = queue.head;
         if id == NIL {
             return None;
@@ -95,17 +95,17 @@ impl InFlight {
         self.free = id;
         queue.len -= 1;
         self.len -= 1;
-        Some(node.sent)
+        Some(node.value)
     }
 
     /// The oldest message of a connection.
     #[inline]
-    pub fn oldest(&self, queue: &Queue) -> Option<Sent> {
-        (queue.head != NIL).then(|| self.nodes[queue.head as usize].sent)
+    pub fn oldest(&self, queue: &Queue) -> Option<T> {
+        (queue.head != NIL).then(|| self.nodes[queue.head as usize].value)
     }
 
     /// Takes all messages of a connection, oldest first.
-    pub fn drain(&mut self, queue: &mut Queue, mut each: impl FnMut(Sent)) {
+    pub fn drain(&mut self, queue: &mut Queue, mut each: impl FnMut(T)) {
         while let Some(sent) = self.pop(queue) {
             each(sent);
         }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::opcode::close_code_is_valid;
+use crate::matching::{KeyError, KeySource};
 use crate::schedule::{Stage, Think};
 
 mod wire;
@@ -135,13 +136,43 @@ pub enum Arrivals {
 }
 
 /// How a reply finds its send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Matching {
     /// The n-th message received answers the n-th sent.
     Order,
     /// Sends expect no reply; whatever arrives is a push.
     None,
+    /// A message answers the one that holds the same key.
+    Key {
+        /// Where the key stands in what is sent.
+        sent: KeySpec,
+        /// Where in what is received.
+        received: KeySpec,
+    },
+}
+
+/// Where a key stands in a payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySpec {
+    /// It is the whole payload.
+    Echo,
+    /// At a path of a JSON text (RFC 9535, singular).
+    Json(String),
+    /// What a regular expression finds.
+    Regex(String),
+}
+
+impl KeySpec {
+    /// The source it describes.
+    pub fn source(&self) -> Result<KeySource, KeyError> {
+        match self {
+            Self::Echo => Ok(KeySource::Echo),
+            Self::Json(path) => KeySource::json(path),
+            Self::Regex(expression) => KeySource::regex(expression),
+        }
+    }
 }
 
 /// A message to send.
@@ -155,6 +186,8 @@ pub struct Message {
     /// The payload (base64 in JSON).
     #[serde(with = "payload_base64")]
     pub payload: Vec<u8>,
+    /// It holds placeholders, and is rendered for each send.
+    pub template: bool,
 }
 
 /// Type of a data message.
@@ -244,7 +277,7 @@ impl Plan {
         match &self.load {
             Load::Closed { in_flight, think } => {
                 require(*in_flight > 0, "load.in_flight", "must be at least 1")?;
-                require(self.matching == Matching::Order, "matching", "a closed loop waits for replies")?;
+                require(self.matching != Matching::None, "matching", "a closed loop waits for replies")?;
                 require(think.is_none() || *in_flight == 1, "load.think", "goes with one message in flight")?;
                 require(think.is_none_or(|think| think.is_valid()), "load.think", "must be in order and finite")?;
             }
@@ -336,9 +369,9 @@ mod tests {
             "load": {"model": "open", "rate_per_s": 20000.0, "arrivals": "poisson", "stages": [
                 {"duration_ns": 0, "target_per_s": 100.0}
             ]},
-            "message": {"name": "message", "kind": "binary", "payload": "AP8="},
-            "first_message": {"name": "first", "kind": "text", "payload": "w6k="},
-            "matching": "order",
+            "message": {"name": "message", "kind": "binary", "payload": "AP8=", "template": false},
+            "first_message": {"name": "first", "kind": "text", "payload": "w6k=", "template": true},
+            "matching": {"key": {"sent": {"json": "$.id"}, "received": "echo"}},
             "duration_ns": 30_000_000_000_u64,
             "iterations": null,
             "warmup_ns": 0,
@@ -370,6 +403,8 @@ mod tests {
         let plan = read(&open_plan()).unwrap();
         let stages = vec![Stage { duration_ns: 0, target_per_s: 100.0 }];
         assert_eq!(plan.load, Load::Open { rate_per_s: 20_000.0, arrivals: Arrivals::Poisson, stages });
+        let key = Matching::Key { sent: KeySpec::Json("$.id".into()), received: KeySpec::Echo };
+        assert_eq!(plan.matching, key);
         assert_eq!(plan.message.as_ref().unwrap().payload, [0, 255]);
         assert_eq!(plan.first_message.as_ref().unwrap().payload, "é".as_bytes());
         assert_eq!((plan.seed, plan.source_ips.len()), (u64::MAX, 2));

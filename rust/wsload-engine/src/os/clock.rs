@@ -40,6 +40,12 @@ impl ClockMap {
         }
     }
 
+    /// Realtime of a monotonic instant, ns since 1970.
+    #[inline]
+    pub fn to_realtime(&self, monotonic_ns: u64) -> u64 {
+        monotonic_ns + self.realtime_minus_monotonic_ns
+    }
+
     /// Monotonic instant of a realtime stamp.
     #[inline]
     pub fn to_monotonic(&self, realtime_ns: u64) -> u64 {

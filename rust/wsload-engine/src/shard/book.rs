@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wsload_core::deflate::CompressedBytes;
 use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
-use wsload_core::matching::{InFlight, Queue, Sent};
+use wsload_core::matching::{InFlight, KeyedInFlight, Queue, Received, Sent};
 use wsload_core::tally::{FailureKind, Gauges};
 
 use crate::os::{CpuTime, cpu_time};
@@ -17,11 +17,25 @@ pub(super) struct Book {
     measured: Box<Recorder>,
     warming: Box<Recorder>,
     in_flight: InFlight,
+    keyed: KeyedInFlight,
+    /// Replies are matched by key: queues hold keys, and belong to `keyed`.
+    by_key: bool,
     intervals: Intervals,
     cpu: CpuTime,
     finished: VecDeque<Snapshot>,
     message_name: Arc<str>,
     pool: RecorderPool,
+}
+
+/// What a message received by key was.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum KeyedReply {
+    /// The reply to this message.
+    Answer(Sent),
+    /// Late, a duplicate, or another connection's: counted as that.
+    Told,
+    /// Nothing that was asked for.
+    Push,
 }
 
 /// Boundaries of intervals: every `length_ns`, and cut at the epoch and at the end of the warm-up.
@@ -61,12 +75,14 @@ impl Intervals {
 }
 
 impl Book {
-    pub(super) fn new(interval_ns: u64, message_name: &str) -> Self {
+    pub(super) fn new(interval_ns: u64, message_name: &str, by_key: bool) -> Self {
         let pool = RecorderPool::default();
         Self {
             measured: pool.take(),
             warming: pool.take(),
             in_flight: InFlight::default(),
+            keyed: KeyedInFlight::default(),
+            by_key,
             intervals: Intervals {
                 length_ns: interval_ns,
                 index: 0,
@@ -150,13 +166,41 @@ impl Book {
     #[inline]
     pub(super) fn received(&mut self, queue: &mut Queue, arrival_ns: u64, read_ns: u64) -> Option<Sent> {
         let sent = self.in_flight.pop(queue)?;
+        self.answered(sent, arrival_ns, read_ns);
+        Some(sent)
+    }
+
+    /// The same by key: a reply may come out of order, late or twice. `None` for what answers nothing.
+    pub(super) fn received_key(
+        &mut self,
+        queue: &mut Queue,
+        slot: u32,
+        key: Option<u64>,
+        (arrival_ns, read_ns): (u64, u64),
+    ) -> KeyedReply {
+        let Some(key) = key else { return KeyedReply::Push };
+        match self.keyed.received(queue, key, slot) {
+            Received::Answer(sent) => {
+                self.answered(sent, arrival_ns, read_ns);
+                return KeyedReply::Answer(sent);
+            }
+            Received::Late(sent) => self.of(sent.warmup).counters.late += 1,
+            Received::Duplicate => self.now().counters.duplicates += 1,
+            Received::Elsewhere => self.now().counters.forwarded += 1,
+            Received::Unknown => return KeyedReply::Push,
+        }
+        self.now().counters.received += 1;
+        KeyedReply::Told
+    }
+
+    #[inline]
+    fn answered(&mut self, sent: Sent, arrival_ns: u64, read_ns: u64) {
         let recorder = self.of(sent.warmup);
         recorder.counters.received += 1;
         recorder.counters.answered += 1;
         recorder.record_between(Metric::ResponseTime, sent.intended_ns, arrival_ns);
         recorder.record_between(Metric::ServiceTime, sent.sent_ns, arrival_ns);
         recorder.record_between(Metric::ReceiveLag, arrival_ns, read_ns);
-        Some(sent)
     }
 
     /// A message arrived that answers nothing; the one before it on this connection arrived at `last_ns`, if not 0.
@@ -190,16 +234,54 @@ impl Book {
         counters.inflate_out_bytes += bytes.inflate_out;
     }
 
+    /// A message that went out is awaited by its key.
+    pub(super) fn await_key(&mut self, queue: &mut Queue, slot: u32, key: Option<u64>, sent: Sent) {
+        let clash = match key {
+            Some(key) => self.keyed.push(queue, key, slot, sent),
+            // Nothing can answer it.
+            None => Some(sent),
+        };
+        if let Some(lost) = clash {
+            let recorder = self.of(lost.warmup);
+            recorder.counters.key_clashes += 1;
+            recorder.counters.unanswered += 1;
+        }
+    }
+
+    /// Gives up what was sent before `before_ns` and is awaited by its key; `each` is told the slot.
+    pub(super) fn expire_keys(&mut self, before_ns: u64, now_ns: u64, mut each: impl FnMut(u32)) {
+        let Self { keyed, measured, warming, .. } = self;
+        keyed.expire(before_ns, |slot, sent| {
+            let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
+            recorder.counters.unanswered += 1;
+            recorder.record_between(Metric::ResponseCensored, sent.intended_ns, now_ns);
+            recorder.record_between(Metric::ServiceCensored, sent.sent_ns, now_ns);
+            let example = "no reply within the reply time-out";
+            recorder.failures.add(FailureKind::Unanswered, "reply time-out", 1, now_ns, example);
+            each(slot);
+        });
+    }
+
+    /// When the oldest message awaited by its key was sent.
+    pub(super) fn oldest_key_ns(&mut self) -> Option<u64> {
+        self.keyed.oldest_ns()
+    }
+
     /// Gives up all replies awaited in `queue`.
-    pub(super) fn give_up(&mut self, queue: &mut Queue, now_ns: u64, detail: &str, example: &str) {
-        let Self { in_flight, measured, warming, .. } = self;
+    pub(super) fn give_up(&mut self, queue: &mut Queue, slot: u32, now_ns: u64, (detail, example): (&str, &str)) {
+        let Self { in_flight, keyed, by_key, measured, warming, .. } = self;
         let mut lost = [0; 2];
-        in_flight.drain(queue, |sent| {
+        let mut count = |sent: Sent| {
             lost[usize::from(sent.warmup)] += 1;
             let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
             recorder.record_between(Metric::ResponseCensored, sent.intended_ns, now_ns);
             recorder.record_between(Metric::ServiceCensored, sent.sent_ns, now_ns);
-        });
+        };
+        if *by_key {
+            keyed.give_up(queue, slot, &mut count);
+        } else {
+            in_flight.drain(queue, count);
+        }
         for (recorder, count) in [measured, warming].into_iter().zip(lost) {
             if count > 0 {
                 recorder.counters.unanswered += count;
@@ -224,12 +306,12 @@ impl Book {
 
     /// The send that has waited longest in `queue`.
     pub(super) fn oldest(&self, queue: &Queue) -> Option<Sent> {
-        self.in_flight.oldest(queue)
+        if self.by_key { None } else { self.in_flight.oldest(queue) }
     }
 
     /// Messages awaiting a reply on all connections.
     pub(super) fn awaiting(&self) -> u64 {
-        self.in_flight.len() as u64
+        (self.in_flight.len() + self.keyed.len()) as u64
     }
 
     /// Ends every interval that is over at `now_ns`.

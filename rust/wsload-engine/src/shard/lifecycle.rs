@@ -98,7 +98,7 @@ impl Shard {
         let now_ns = monotonic_ns();
         for index in 0..self.settings.slots {
             let queue = &mut self.slots[index as usize].awaiting;
-            self.book.give_up(queue, now_ns, "run aborted", "the run was stopped before the reply came");
+            self.book.give_up(queue, index, now_ns, ("run aborted", "the run was stopped before the reply came"));
             self.release(index);
         }
         self.open = 0;
@@ -202,7 +202,7 @@ impl Shard {
             match slot.stage {
                 Stage::Open => {
                     let queue = &mut slot.awaiting;
-                    self.book.give_up(queue, now_ns, "run ended", "no reply within the reply time-out");
+                    self.book.give_up(queue, index, now_ns, ("run ended", "no reply within the reply time-out"));
                     // The connection is open: it takes the Close.
                     let Close { code, reason } = &self.settings.close;
                     let _ = slot.connection.close(*code, reason, &mut self.wire.context());
@@ -235,7 +235,7 @@ impl Shard {
         self.book.now().counters.connections_lost += 1;
         let queue = &mut self.slots[index as usize].awaiting;
         let example = "the connection ended before the reply came";
-        self.book.give_up(queue, monotonic_ns(), "connection ended", example);
+        self.book.give_up(queue, index, monotonic_ns(), ("connection ended", example));
     }
 
     /// Our Close is out: the server has a bounded time to end TCP.
@@ -325,6 +325,32 @@ impl Shard {
         }
     }
 
+    /// Gives up replies by key that are overdue. What is late then is told by its key, so the connection stays; a closed
+    /// loop goes on with the next message.
+    pub(super) fn expire_keys(&mut self, now_ns: u64) {
+        if self.keys_due_ns.is_none_or(|due| now_ns < due) {
+            return;
+        }
+        let before_ns = (now_ns + 1).saturating_sub(self.settings.reply_timeout_ns);
+        let mut freed = Vec::new();
+        self.book.expire_keys(before_ns, now_ns, |slot| freed.push(slot));
+        self.keys_due_ns = self.book.oldest_key_ns().map(|sent_ns| sent_ns + self.settings.reply_timeout_ns);
+        if let Drive::Closed { think, .. } = self.settings.drive {
+            for index in freed {
+                let slot = &mut self.slots[index as usize];
+                if slot.stage == Stage::Open {
+                    match think {
+                        Some(think) => self.think(index, think, now_ns),
+                        None => {
+                            slot.credit += 1;
+                            self.pump(index, now_ns);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// The reply time-out is looked at only when it may have passed: sends do not touch the calendar.
     fn check_oldest_reply(&mut self, index: u32, now_ns: u64) {
         let slot = &mut self.slots[index as usize];
@@ -336,7 +362,8 @@ impl Shard {
         }
         // Matching by order assumes that no reply is lost. Whatever comes now could be this reply or the next one's:
         // the connection yields no more latencies and is replaced.
-        self.book.give_up(&mut slot.awaiting, now_ns, "reply time-out", "no reply within the reply time-out");
+        let why = ("reply time-out", "no reply within the reply time-out");
+        self.book.give_up(&mut slot.awaiting, index, now_ns, why);
         self.book.now().counters.matching_lost += 1;
         let _ = self.slots[index as usize].connection.close(1000, "", &mut self.wire.context());
         self.flush(index);
@@ -362,9 +389,10 @@ impl Shard {
         }
     }
 
-    pub(super) fn gauges(&self, now_ns: u64) -> Gauges {
-        let oldest =
-            self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns).min();
+    pub(super) fn gauges(&mut self, now_ns: u64) -> Gauges {
+        let by_key = self.book.oldest_key_ns();
+        let by_order = self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns);
+        let oldest = by_order.chain(by_key).min();
         let pushed = self.slots.iter().filter(|slot| slot.push_ns != 0 && slot.stage == Stage::Open);
         let silent = pushed.map(|slot| slot.push_ns).min();
         Gauges {

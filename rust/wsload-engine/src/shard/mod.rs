@@ -137,7 +137,7 @@ struct Wire {
     sealed: Vec<u8>,
     /// What TLS makes of what was read.
     plain: Vec<u8>,
-    /// A message on its way back.
+    /// A message on its way back, or one being rendered.
     echo: Vec<u8>,
 }
 
@@ -159,6 +159,8 @@ pub struct Shard {
     sockets: Epoll,
     timer: Timer,
     armed_ns: Option<u64>,
+    /// When the oldest message that awaits its reply by key is to be given up.
+    keys_due_ns: Option<u64>,
     reads_lazily: bool,
     clock: ClockMap,
     slots: Vec<Slot>,
@@ -195,6 +197,11 @@ pub struct Shard {
     read_buffer: Box<[u8]>,
 }
 
+/// See [`crate::check`].
+pub(crate) fn check(plan: &Plan) -> Result<(), String> {
+    Settings::new(plan, 0, 1).map(drop)
+}
+
 const TIMER_TOKEN: u64 = 0;
 const SOCKETS_TOKEN: u64 = 1;
 
@@ -217,6 +224,7 @@ impl Shard {
             sockets,
             timer,
             armed_ns: None,
+            keys_due_ns: None,
             reads_lazily: false,
             clock: ClockMap::new(),
             wire: Wire {
@@ -228,7 +236,7 @@ impl Shard {
                 plain: Vec::new(),
                 echo: Vec::new(),
             },
-            book: Book::new(settings.interval_ns, &settings.message_name),
+            book: Book::new(settings.interval_ns, &settings.message_name, settings.keys.is_some()),
             sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
@@ -316,6 +324,7 @@ impl Shard {
         while let Some(index) = self.timeouts.pop(now_ns) {
             self.timed_out(index, now_ns);
         }
+        self.expire_keys(now_ns);
         while let Some(index) = self.pings.as_mut().and_then(|pings| pings.pop(now_ns)) {
             self.ping_due(index, now_ns);
         }
@@ -352,6 +361,7 @@ impl Shard {
         [
             Some(self.book.interval_end_ns()),
             self.timeouts.next_ns(),
+            self.keys_due_ns,
             self.pings.as_ref().and_then(Calendar::next_ns),
             self.lifetimes.as_ref().and_then(Calendar::next_ns),
             self.next_attempt_ns(),

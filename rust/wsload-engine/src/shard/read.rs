@@ -10,6 +10,7 @@ use wsload_core::matching::Sent;
 use wsload_core::schedule::{Cursor, Think};
 use wsload_core::tally::FailureKind;
 
+use super::book::KeyedReply;
 use super::connect::kind_of;
 use super::settings::Drive;
 use super::slot::{Slot, Stage};
@@ -124,11 +125,22 @@ impl Shard {
                     if let Some(sent) = stamped.take() {
                         book.uncertain(sent, *emptied_ns, arrival_ns);
                     }
-                    stamped = book.received(awaiting, arrival_ns, read_ns);
-                    if stamped.is_some() {
-                        heard.answered += 1;
-                    } else {
-                        book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
+                    let reply = match &settings.keys {
+                        None => {
+                            book.received(awaiting, arrival_ns, read_ns).map_or(KeyedReply::Push, KeyedReply::Answer)
+                        }
+                        Some(keys) => {
+                            let key = keys.received.key_of(payload);
+                            book.received_key(awaiting, index, key, (arrival_ns, read_ns))
+                        }
+                    };
+                    match reply {
+                        KeyedReply::Answer(sent) => {
+                            heard.answered += 1;
+                            stamped = Some(sent);
+                        }
+                        KeyedReply::Told => {}
+                        KeyedReply::Push => book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns),
                     }
                     if matches!(settings.drive, Drive::Echo) {
                         echo.clear();
@@ -189,7 +201,7 @@ impl Shard {
     }
 
     /// A user who thinks before it sends again: the next message is due when it has.
-    fn think(&mut self, index: u32, think: Think, arrival_ns: u64) {
+    pub(super) fn think(&mut self, index: u32, think: Think, arrival_ns: u64) {
         let slot_number = self.settings.global_slot(index);
         let slot = &mut self.slots[index as usize];
         let seq = slot.next_send.seq + 1;

@@ -3,7 +3,9 @@
 use std::io;
 
 use wsload_core::connection::NotOpen;
+use wsload_core::matching::Sent;
 use wsload_core::tally::FailureKind;
+use wsload_core::template::RenderContext;
 
 use super::connect::kind_of;
 use super::settings::Drive;
@@ -93,7 +95,7 @@ impl Shard {
             Drive::Open { .. } => self.encode_open(index),
             Drive::Idle | Drive::Echo => 0,
         };
-        if sent > 0 && self.settings.awaits_replies && !self.timeouts.contains(index) {
+        if sent > 0 && self.settings.awaits_replies && self.settings.keys.is_none() && !self.timeouts.contains(index) {
             self.timeouts.insert(index, ready_ns + self.settings.reply_timeout_ns);
         }
         sent > 0
@@ -108,18 +110,26 @@ impl Shard {
         if wanted == 0 || self.phase != Phase::Running {
             return 0;
         }
+        let able_ns = ready_ns.max(*step_ns);
         let mut count = 0;
-        while count < wanted && wire.out.len() < WRITE_BYTES {
-            if connection.send(message.opcode, &message.bytes, &mut wire.context()) == Err(NotOpen) {
-                return 0;
+        if settings.varies {
+            while count < wanted && self.wire.out.len() < WRITE_BYTES && self.send_varied(index, ready_ns, able_ns) {
+                count += 1;
             }
-            count += 1;
+        } else {
+            while count < wanted && wire.out.len() < WRITE_BYTES {
+                if connection.send(message.opcode, &message.bytes, &mut wire.context()) == Err(NotOpen) {
+                    return 0;
+                }
+                count += 1;
+            }
+            let sent_ns = monotonic_ns();
+            for _ in 0..count {
+                book.sent(Some(awaiting), ready_ns, able_ns, sent_ns);
+            }
         }
-        let sent_ns = monotonic_ns();
-        book.due(count, ready_ns);
-        for _ in 0..count {
-            book.sent(Some(awaiting), ready_ns, ready_ns.max(*step_ns), sent_ns);
-        }
+        self.book.due(count, ready_ns);
+        let Slot { credit, remaining, .. } = &mut self.slots[index as usize];
         *credit -= count as u32;
         *remaining -= count;
         if *remaining == 0 {
@@ -128,8 +138,48 @@ impl Shard {
         count
     }
 
+    /// Sends one message that is rendered anew, or whose reply is found by a key; false when the connection is closed.
+    fn send_varied(&mut self, index: u32, intended_ns: u64, able_ns: u64) -> bool {
+        let Self { slots, wire, book, settings, clock, keys_due_ns, .. } = self;
+        let Slot { connection, awaiting, sent, .. } = &mut slots[index as usize];
+        let Some(message) = &settings.message else { return false };
+        let mut rendered = std::mem::take(&mut wire.echo);
+        rendered.clear();
+        let bytes = match &message.template {
+            Some(template) => {
+                let unix_ns = clock.to_realtime(monotonic_ns());
+                let slot = settings.global_slot(index);
+                template.render(&RenderContext { seed: settings.seed, slot, seq: *sent, unix_ns }, &mut rendered);
+                &rendered
+            }
+            None => &message.bytes,
+        };
+        let open = connection.send(message.opcode, bytes, &mut wire.context()).is_ok();
+        if open {
+            *sent += 1;
+            let sent_ns = monotonic_ns();
+            match &settings.keys {
+                Some(keys) => {
+                    book.sent(None, intended_ns, able_ns, sent_ns);
+                    let warmup = book.is_warmup(intended_ns);
+                    let message = Sent { intended_ns, sent_ns, warmup };
+                    book.await_key(awaiting, index, keys.sent.key_of(bytes), message);
+                    keys_due_ns.get_or_insert(sent_ns + settings.reply_timeout_ns);
+                }
+                None => {
+                    book.sent(settings.awaits_replies.then_some(awaiting), intended_ns, able_ns, sent_ns);
+                }
+            }
+        }
+        self.wire.echo = rendered;
+        open
+    }
+
     #[inline]
     fn encode_open(&mut self, index: u32) -> u64 {
+        if self.settings.varies {
+            return self.encode_open_varied(index);
+        }
         let Self { slots, wire, book, settings, .. } = self;
         let slot_number = settings.global_slot(index);
         let Drive::Open { schedule, .. } = &settings.drive else { return 0 };
@@ -150,6 +200,30 @@ impl Shard {
             count += 1;
             if let Some(next) = schedule.next(slot_number, *next_send) {
                 *next_send = next;
+            }
+        }
+        self.backlog -= count;
+        count
+    }
+
+    fn encode_open_varied(&mut self, index: u32) -> u64 {
+        let Some(epoch_ns) = self.epoch_ns else { return 0 };
+        let mut count = 0;
+        while self.slots[index as usize].backlog > 0 && self.wire.out.len() < WRITE_BYTES {
+            let slot = &self.slots[index as usize];
+            let intended_ns = self.settings.grain.round_up(epoch_ns + slot.next_send.due_ns);
+            let able_ns = intended_ns.max(slot.step_ns);
+            if !self.send_varied(index, intended_ns, able_ns) {
+                break;
+            }
+            let slot_number = self.settings.global_slot(index);
+            let slot = &mut self.slots[index as usize];
+            slot.backlog -= 1;
+            count += 1;
+            if let Drive::Open { schedule, .. } = &self.settings.drive
+                && let Some(next) = schedule.next(slot_number, slot.next_send)
+            {
+                slot.next_send = next;
             }
         }
         self.backlog -= count;

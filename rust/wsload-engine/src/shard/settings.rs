@@ -6,9 +6,11 @@ use wsload_core::connection::Config;
 use wsload_core::frame::opcode::Opcode;
 use wsload_core::handshake::Request;
 use wsload_core::handshake::connect_request;
+use wsload_core::matching::KeySource;
 use wsload_core::message::Limits;
-use wsload_core::plan::{Close, Load, Matching, Message, MessageKind, Ping, Plan};
+use wsload_core::plan::{Close, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan};
 use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
+use wsload_core::template::{RenderContext, Template};
 
 use crate::tls;
 
@@ -20,15 +22,65 @@ const MAX_OPENING: u32 = 256;
 pub(super) struct Payload {
     pub(super) opcode: Opcode,
     pub(super) bytes: Vec<u8>,
+    /// What it is rendered from, if it differs from send to send.
+    pub(super) template: Option<Template>,
 }
 
-impl From<&Message> for Payload {
-    fn from(message: &Message) -> Self {
+impl TryFrom<&Message> for Payload {
+    type Error = String;
+
+    fn try_from(message: &Message) -> Result<Self, String> {
         let opcode = match message.kind {
             MessageKind::Text => Opcode::Text,
             MessageKind::Binary => Opcode::Binary,
         };
-        Self { opcode, bytes: message.payload.clone() }
+        let mut bytes = message.payload.clone();
+        let mut template = None;
+        if message.template {
+            let text = std::str::from_utf8(&bytes).map_err(|_| "--message: a template must be text".to_owned())?;
+            let compiled = Template::compile(text).map_err(|error| format!("--message: {error}"))?;
+            if compiled.is_static() {
+                let mut rendered = Vec::new();
+                compiled.render(&RenderContext { seed: 0, slot: 0, seq: 0, unix_ns: 0 }, &mut rendered);
+                bytes = rendered;
+            } else {
+                template = Some(compiled);
+            }
+        }
+        Ok(Self { opcode, bytes, template })
+    }
+}
+
+/// Where a key stands in what is sent and in what is received.
+#[derive(Debug)]
+pub(super) struct Keys {
+    pub(super) sent: KeySource,
+    pub(super) received: KeySource,
+}
+
+impl Keys {
+    /// The error is for the person who chose the keys.
+    fn new(matching: &Matching, message: Option<&Payload>) -> Result<Option<Self>, String> {
+        let Matching::Key { sent, received } = matching else { return Ok(None) };
+        let source = |spec: &KeySpec| spec.source().map_err(|error| format!("--match: {error}"));
+        let keys = Self { sent: source(sent)?, received: source(received)? };
+        let Some(message) = message else { return Ok(Some(keys)) };
+        let of = |slot, seq| {
+            let mut bytes = Vec::new();
+            match &message.template {
+                Some(template) => template.render(&RenderContext { seed: 1, slot, seq, unix_ns: 0 }, &mut bytes),
+                None => bytes.extend_from_slice(&message.bytes),
+            }
+            keys.sent.key_of(&bytes)
+        };
+        let (one, later, elsewhere) = (of(0, 0), of(0, 1), of(1, 0));
+        if one.is_none() {
+            return Err("--match: the message does not hold such a key".to_owned());
+        }
+        if one == later || one == elsewhere {
+            return Err("--match: its key is the same in every message; put {{$id}} where it stands".to_owned());
+        }
+        Ok(Some(keys))
     }
 }
 
@@ -52,6 +104,9 @@ pub(super) struct Settings {
     pub(super) message_name: String,
     pub(super) first_message: Option<Payload>,
     pub(super) awaits_replies: bool,
+    pub(super) keys: Option<Keys>,
+    /// Messages are rendered anew, or matched by key: sending one takes more than encoding it.
+    pub(super) varies: bool,
     pub(super) connect_gap_ns: Option<u64>,
     /// Attempts under way at once; with a connect rate there is no bound unless one is asked for.
     pub(super) max_opening: u32,
@@ -98,16 +153,20 @@ impl Settings {
             Load::Idle => Drive::Idle,
             Load::Echo => Drive::Echo,
         };
+        let message = plan.message.as_ref().map(Payload::try_from).transpose()?;
         let paced = plan.connect_rate_per_s.is_some();
         Ok(Self {
             worker,
             workers,
             slots,
             drive,
-            message: plan.message.as_ref().map(Payload::from),
+            varies: plan.matching != Matching::Order && plan.matching != Matching::None
+                || message.as_ref().is_some_and(|message| message.template.is_some()),
+            keys: Keys::new(&plan.matching, message.as_ref())?,
+            message,
             message_name: plan.message.as_ref().map_or_else(String::new, |message| message.name.clone()),
-            first_message: plan.first_message.as_ref().map(Payload::from),
-            awaits_replies: plan.matching == Matching::Order,
+            first_message: plan.first_message.as_ref().map(Payload::try_from).transpose()?,
+            awaits_replies: plan.matching != Matching::None,
             connect_gap_ns: plan.connect_rate_per_s.map(|rate| (1e9 * f64::from(workers) / rate) as u64),
             max_opening: plan.max_opening.unwrap_or(if paced { u32::MAX } else { MAX_OPENING }),
             tunnel_request: plan.proxy.as_ref().map(connect_request),

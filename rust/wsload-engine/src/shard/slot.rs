@@ -74,6 +74,8 @@ pub(super) struct Slot {
     pub(super) next_send: Cursor,
     /// Open loop: the next message to come due; `None` at the schedule's end.
     pub(super) next_due: Option<Cursor>,
+    /// Messages sent by the slot, over all its connections.
+    pub(super) sent: u64,
     /// Start of the current attempt.
     pub(super) attempt_ns: u64,
     /// When the current step of it began: TCP, tunnel, TLS, upgrade. Open: since when it can send.
@@ -110,6 +112,7 @@ impl Slot {
             backlog: 0,
             next_send: Cursor { seq: 0, due_ns: 0 },
             next_due,
+            sent: 0,
             attempt_ns: 0,
             step_ns: 0,
             address: 0,

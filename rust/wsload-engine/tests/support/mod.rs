@@ -61,7 +61,7 @@ pub fn open_load(rate_per_s: f64) -> Load {
 }
 
 pub fn message(len: usize) -> plan::Message {
-    plan::Message { name: "message".into(), kind: MessageKind::Text, payload: vec![b'x'; len] }
+    plan::Message { name: "message".into(), kind: MessageKind::Text, payload: vec![b'x'; len], template: false }
 }
 
 /// What a finished run handed up, merged over its intervals.
