@@ -17,7 +17,7 @@ FLAGS = set(
     --warmup -H/--header --param --cookie --subprotocol --origin --source-ip --workers --reconnect --label --seed
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
-    --match-received --stage --think --connection-lifetime --strict --tls-max
+    --publishers --match-received --stage --think --connection-lifetime --strict --tls-max
     --fragment --max-frame --max-message --ping-interval --ping-timeout --close-code --close-reason
     """.split()  # noqa: SIM905 - as a person would write them
 )

@@ -66,6 +66,15 @@ RatePerConn = Annotated[
         rich_help_panel=LOAD,
     ),
 ]
+Publishers = Annotated[
+    str | None,
+    Option(
+        "--publishers",
+        metavar="COUNT",
+        help="Fan-out: so many connections send, all are to receive; takes one worker." + _default("all send"),
+        rich_help_panel=LOAD,
+    ),
+]
 StageFlag = Annotated[
     list[str] | None,
     Option(

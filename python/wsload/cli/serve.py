@@ -51,6 +51,35 @@ def echo(
 
 
 @serve_app.command(cls=GroupedCommand)
+def broadcast(
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Address to listen on; others than this machine reach 0.0.0.0 only."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[str, typer.Option("--port", metavar="PORT", help="Port; 0 takes one that is free.")] = "9000",
+    not_to_sender: Annotated[
+        bool, typer.Option("--not-to-sender", help="Who sends a message does not receive it.")
+    ] = False,
+    drop: Annotated[str, typer.Option("--drop", metavar="SHARE", help="Of the deliveries, such as 1%.")] = "0%",
+    seed: Annotated[str, typer.Option("--seed", metavar="HEX", help="Of what is dropped.")] = "0",
+) -> None:
+    """Send every message on to all clients on the same path, until Ctrl-C; then say how many deliveries there were."""
+    from wsload.target import parse_share, serve
+
+    def tell(serving: "Serving") -> None:
+        typer.echo(f"listening on {serving.url}")
+
+    options = {
+        "to_sender": not not_to_sender,
+        "drop_share": parse_share("--drop", drop),
+        "seed": values.seed(seed),
+    }
+    _say_served(serve("broadcast", options, host, values.port(port), 1, tell))
+
+
+@serve_app.command(cls=GroupedCommand)
 def faults(
     host: Annotated[
         str,

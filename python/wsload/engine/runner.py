@@ -95,9 +95,11 @@ def choose_workers(plan: Plan, asked: int | None) -> int:
     Raises:
         UsageError: several workers cannot open one connection at a time.
     """
-    if plan.max_opening == 1:
-        if asked not in {None, 1}:
-            raise UsageError(f"--workers: {asked} workers cannot take turns", "--serialize-connects has one worker.")
+    alone = {"--serialize-connects": plan.max_opening == 1, "--publishers": plan.publishers is not None}
+    for flag, holds in alone.items():
+        if holds and asked not in {None, 1}:
+            raise UsageError(f"--workers: {flag} takes one worker", "It must see all connections: leave --workers out.")
+    if any(alone.values()):
         return 1
     return min(asked or limits.cpus(), plan.connections)
 

@@ -166,6 +166,7 @@ def _figures(summary: Summary, width: int) -> list[Text]:
     rows = {
         "connect": _connect(summary),
         "messages": _messages(summary),
+        "fan-out": _fan_out(summary),
         "warm-up": _warmup(summary),
         "rate": _rate(summary),
     }
@@ -201,7 +202,9 @@ def _messages(summary: Summary) -> list[str]:
         cells.append(f"{format_count(messages.due)} due")
     if summary.load.model != "idle" and (messages.due or messages.sent):
         cells.append(f"{format_count(messages.sent)} sent")
-        if summary.matching != "none":
+        if summary.fan_out:
+            cells += [f"{format_count(messages.answered)} reached all"]
+        elif summary.matching != "none":
             cells += [f"{format_count(messages.answered)} answered", f"{format_count(messages.unanswered)} unanswered"]
     if messages.unsent:
         cells.append(f"{format_count(messages.unsent)} unsent")
@@ -217,6 +220,20 @@ def _messages(summary: Summary) -> list[str]:
         # Beside replies they need their name; where no reply is awaited, everything received is a push.
         pushed = "pushed by the server" if messages.answered else "received"
         cells.append(f"{format_count(messages.pushes)} {pushed}")
+    return cells
+
+
+def _fan_out(summary: Summary) -> list[str]:
+    fan_out = summary.fan_out
+    if fan_out is None or not fan_out.expected:
+        return []
+    share = fan_out.delivered / fan_out.expected
+    # 99.996 % is not all.
+    reach = "100 %" if share == 1 else f"{min(share, 0.9999):.2%}".replace("%", " %")
+    cells = [f"{reach} reach", f"{format_count(fan_out.delivered)} of {format_count(fan_out.expected)} delivered"]
+    for count, word in ((fan_out.duplicates, "duplicate"), (fan_out.reordered, "reordered")):
+        if count:
+            cells.append(f"{format_count(count)} {word}")
     return cells
 
 
@@ -278,6 +295,13 @@ def _latencies(summary: Summary, width: int) -> list[Text]:
         intended = "from the intended send" if scheduled else "from when it was due"
         rows.append(("response time", summary.response_time, intended))
         rows.append(("service time", summary.service_time, "from the actual send"))
+    for label, stats, what in (
+        ("first has it", summary.fan_out_first, "from the intended send"),
+        ("each has it", summary.fan_out_each, "from the intended send"),
+        ("last has it", summary.fan_out_last, "of messages that reached all"),
+    ):
+        if stats:
+            rows.append((label, stats, what))
     if summary.send_lag and summary.load.model == "open":
         rows.append(("send lag", summary.send_lag, "behind the schedule"))
     if not rows:

@@ -28,6 +28,9 @@ TOTALS = (
     "connect_upgrade",
     "ping_time",
     "push_gap",
+    "fan_out_first",
+    "fan_out_each",
+    "fan_out_last",
 )
 CENSORED = {"response_time": "response_censored", "service_time": "service_censored"}
 """Where the ages of messages are that never got a reply."""
@@ -190,6 +193,17 @@ class Pings(_Section):
     answered: int
 
 
+class FanOut(_Section):
+    """Messages of publishers on their way to all connections, in the measured part."""
+
+    publishers: int
+    expected: int = Field(description="deliveries: one for each connection that was open when a message was sent")
+    delivered: int
+    reach: float | None = Field(description="delivered of expected; null before anything was published")
+    duplicates: int
+    reordered: int = Field(description="deliveries after a later message of the same publisher")
+
+
 class Security(_Section):
     """How the target was secured."""
 
@@ -273,11 +287,15 @@ class Summary(_Section):
     connect_upgrade: Stats | None
     connect_dns: Stats | None
     ping_time: Stats | None
+    fan_out_first: Stats | None = Field(description="intended send to the first connection that got it")
+    fan_out_each: Stats | None = Field(description="to each")
+    fan_out_last: Stats | None = Field(description="to the last, of messages that reached all")
     push_gap: Stats | None = Field(description="between messages that answer nothing, per connection")
     verdict: Verdict
     negotiated: list[Agreement]
     compression: CompressionSummary | None
     pings: Pings | None
+    fan_out: FanOut | None
     failures: list[FailureSummary]
     close_codes: dict[int, int]
     warmup: Warmup | None
@@ -342,6 +360,8 @@ class Fold:
             return False
         plan = self._header.plan
         awaited = plan.message is not None and plan.matching != "none"
+        if plan.publishers is not None:
+            return self._whole["fan_out_delivered"] > 0 or not self._whole["sent"]
         return not awaited or not self._whole["sent"] or self._whole["answered"] > 0
 
     def summary(self, outcome: Outcome, reason: str = "", file: Path | None = None) -> Summary:
@@ -389,6 +409,7 @@ class Fold:
             ],
             compression=self._compression(),
             pings=self._pings(),
+            fan_out=self._fan_out(),
             warmup=self._warmup_summary(),
             generator=self._generator(),
             notes=[NoteSummary(at_ns=note.at_ns, kind=note.kind, text=note.text) for note in self._notes],
@@ -507,6 +528,21 @@ class Fold:
         if self._header.plan.ping is None:
             return None
         return Pings(sent=self._whole["pings_sent"], answered=self._whole["pongs_received"])
+
+    def _fan_out(self) -> FanOut | None:
+        publishers = self._header.plan.publishers
+        if publishers is None:
+            return None
+        measured = self._measured
+        expected, delivered = measured["fan_out_expected"], measured["fan_out_delivered"]
+        return FanOut(
+            publishers=publishers,
+            expected=expected,
+            delivered=delivered,
+            reach=delivered / expected if expected else None,
+            duplicates=measured["duplicates"],
+            reordered=measured["fan_out_reordered"],
+        )
 
     def _generator(self) -> Generator:
         own = {"workers", "workers_lost", "rss_bytes_max"}

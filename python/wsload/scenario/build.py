@@ -12,6 +12,7 @@ from wsload.scenario.plan import (
     ClosedLoad,
     EchoLoad,
     IdleLoad,
+    KeyMatching,
     OpenLoad,
     Plan,
     PlanClose,
@@ -33,6 +34,8 @@ from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching,
 INTERVAL_NS = 10**9
 PING_TIMEOUT_NS = 10 * 10**9
 MESSAGE_NAME = "message"
+PUBLISHED = '{"id": {{$id}}}'
+"""What publishers send unless told otherwise."""
 
 
 def build_plan(scenario: Scenario) -> Plan:
@@ -71,7 +74,8 @@ def build_plan(scenario: Scenario) -> Plan:
         first_message=None
         if first is None
         else PlanMessage(name="first", kind="text", payload=first.encode(), template="{{" in first),
-        matching="none" if scenario.load.echo else parse_matching(scenario.match, scenario.match_received),
+        matching=_matching(scenario),
+        publishers=scenario.load.publishers,
         duration_ns=scenario.duration_ns,
         iterations=scenario.load.iterations,
         warmup_ns=scenario.load.warmup_ns,
@@ -85,6 +89,15 @@ def build_plan(scenario: Scenario) -> Plan:
         close=PlanClose(code=scenario.close_code, reason=scenario.close_reason),
         max_opening=1 if scenario.serialize_connects else None,
     )
+
+
+def _matching(scenario: Scenario) -> Literal["order", "none"] | KeyMatching:
+    if scenario.load.echo:
+        return "none"
+    if scenario.load.publishers is not None and scenario.match == "order":
+        # The message is our own, see `_message`.
+        return parse_matching("json:$.id", None)
+    return parse_matching(scenario.match, scenario.match_received)
 
 
 def _dial(scenario: Scenario, address: Address) -> PlanDial:
@@ -174,6 +187,8 @@ def _message(scenario: Scenario) -> PlanMessage:
         payload = message.text.encode()
     elif message.file is not None:
         payload = _read(message.file, text=not message.binary)
+    elif scenario.load.publishers is not None:
+        payload = PUBLISHED.encode()
     else:
         size = DEFAULT_SIZE_BYTES if message.size_bytes is None else message.size_bytes
         payload = _filler(size, scenario.seed, binary=message.binary)

@@ -86,6 +86,7 @@ class LoadModel(_Part):
     arrivals: Literal["constant", "poisson"] | None = None
     in_flight: int | None = None
     think: Think | None = None
+    publishers: int | None = None
     connection_lifetime_ns: int | None = None
     grain_ns: int = 250_000
 
@@ -209,6 +210,7 @@ class Scenario(_Part):
             "It takes at least 10ms.",
         )
         self._check_stages()
+        self._check_publishers()
         self._check_schedule()
 
     def _check_stages(self) -> None:
@@ -224,6 +226,29 @@ class Scenario(_Part):
         length_ns = sum(stage.duration_ns for stage in load.stages)
         _require(length_ns > load.warmup_ns, "--stage: the stages have no length", "Give them time: 30s:20k/s.")
         _require(self.total_rate_per_s > 0, "--stage: no rate is above 0", "Give one a rate, such as 30s:20k/s.")
+
+    def _check_publishers(self) -> None:
+        load = self.load
+        if load.publishers is None:
+            return
+        _require(
+            1 <= load.publishers <= load.connections,
+            f"--publishers: {load.publishers} of {load.connections} connections",
+            "It takes 1 to all of them.",
+        )
+        scheduled = load.rate_per_s or load.rate_per_conn_per_s or load.stages
+        _require(bool(scheduled), "--publishers: nothing is scheduled", "Add --rate, --rate-per-conn or --stage.")
+        given = self.message.text is not None or self.message.file is not None
+        _require(
+            given or (self.message.size_bytes is None and not self.message.binary),
+            "--publishers: a made-up message has no key",
+            "Write one with -m '{\"id\": {{$id}}}' --match json:$.id, or leave --size and --binary out.",
+        )
+        _require(
+            not given or self.match not in {"order", "none"},
+            f"--publishers: --match {self.match} does not tell messages apart",
+            "Name the key: -m '{\"id\": {{$id}}}' --match json:$.id.",
+        )
 
     def _check_schedule(self) -> None:
         load = self.load
@@ -355,7 +380,8 @@ class Scenario(_Part):
         load = self.load
         if load.stages:
             return max(stage.target_per_s for stage in load.stages)
-        return load.rate_per_s or (load.rate_per_conn_per_s or 0.0) * load.connections
+        senders = load.connections if load.publishers is None else load.publishers
+        return load.rate_per_s or (load.rate_per_conn_per_s or 0.0) * senders
 
     @property
     def unscheduled(self) -> str:

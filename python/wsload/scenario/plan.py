@@ -230,6 +230,7 @@ class Plan(_Frozen):
     message: PlanMessage | None
     first_message: PlanMessage | None
     matching: Literal["order", "none"] | KeyMatching
+    publishers: int | None
     duration_ns: int | None
     iterations: int | None
     warmup_ns: int

@@ -101,7 +101,17 @@ def _faults(options: dict[str, Any]) -> Service:
     return FaultsService(Script(**options))
 
 
-KINDS: dict[str, Callable[[dict[str, Any]], Service]] = {"echo": _echo, "faults": _faults}
+def _broadcast(options: dict[str, Any]) -> Service:
+    from wsload.target.broadcast import BroadcastService
+
+    return BroadcastService(**options)
+
+
+KINDS: dict[str, Callable[[dict[str, Any]], Service]] = {
+    "broadcast": _broadcast,
+    "echo": _echo,
+    "faults": _faults,
+}
 
 
 async def _serve(kind: str, descriptor: int, options: dict[str, Any]) -> dict[str, int]:

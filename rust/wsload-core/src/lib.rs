@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod connection;
 pub mod deflate;
 pub mod error;
+pub mod fanout;
 pub mod frame;
 pub mod handshake;
 pub mod histogram;

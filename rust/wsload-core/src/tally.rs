@@ -60,6 +60,12 @@ closed_list! {
         answered: sum,
         /// Messages whose reply did not come: timed out, or their connection ended first.
         unanswered: sum,
+        /// Deliveries of published messages that were to happen: one for each subscriber there was.
+        fan_out_expected: sum,
+        /// Those that happened.
+        fan_out_delivered: sum,
+        /// Deliveries after a later message of the same publisher.
+        fan_out_reordered: sum,
         /// Replies that came after they had been given up.
         late: sum,
         /// Messages whose key had its reply before.

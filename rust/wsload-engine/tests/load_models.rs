@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::*;
@@ -272,4 +275,50 @@ fn pushes_are_measured_by_the_gaps_between_them() {
     assert!((30 * MS..200 * MS).contains(&gaps.value_at_quantile(0.5)), "{}", gaps.value_at_quantile(0.5));
     let silence = run.intervals.iter().map(|interval| interval.gauges.silence_ns).max().unwrap();
     assert!(silence > 50 * MS, "{silence}");
+}
+
+#[test]
+fn what_a_publisher_sends_is_looked_for_at_every_subscriber() {
+    // All connections in one room; every tenth delivery to the last of them is lost, every fifth comes twice.
+    let room: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+    let server = {
+        let room = Arc::clone(&room);
+        server(move |mut socket| {
+            room.lock().unwrap().push(socket.get_ref().try_clone().unwrap());
+            let mut count = 0;
+            while let Ok(message) = socket.read() {
+                if !message.is_text() {
+                    continue;
+                }
+                count += 1;
+                let mut frame = vec![0x81, message.len() as u8];
+                frame.extend(message.into_data());
+                let room = room.lock().unwrap();
+                for (number, client) in room.iter().enumerate() {
+                    let last = number + 1 == room.len();
+                    let times = if last && count % 10 == 0 { 0 } else { 1 + usize::from(last && count % 5 == 0) };
+                    for _ in 0..times {
+                        let _ = (&*client).write_all(&frame);
+                    }
+                }
+            }
+        })
+    };
+    let mut plan = plan();
+    let (matching, message) = by_id();
+    (plan.matching, plan.message) = (matching, Some(message));
+    plan.connections = 8;
+    plan.publishers = Some(1);
+    plan.load = open_load(100.0);
+    plan.iterations = Some(50);
+    plan.reply_timeout_ns = 400 * MS;
+    let run = run(&plan, server);
+    let counters = &run.counters;
+    assert_eq!((counters.due, counters.sent), (50, 50));
+    assert_eq!((counters.fan_out_expected, counters.fan_out_delivered), (400, 395));
+    assert_eq!((counters.answered, counters.unanswered), (45, 5));
+    assert_eq!((counters.duplicates, counters.fan_out_reordered, counters.pushes), (5, 0, 0));
+    assert_eq!(run.histogram(Metric::FanOutEach).count(), 395);
+    assert_eq!((run.histogram(Metric::FanOutFirst).count(), run.histogram(Metric::FanOutLast).count()), (50, 45));
+    assert!(run.histogram(Metric::FanOutFirst).max() <= run.histogram(Metric::FanOutEach).max());
 }

@@ -67,6 +67,12 @@ metrics! {
     ConnectUpgrade = "connect_upgrade", per message: false;
     /// First SYN to the accepted upgrade.
     Connect = "connect", per message: false;
+    /// Intended send to a published message's arrival at its first subscriber.
+    FanOutFirst = "fan_out_first", per message: false;
+    /// At each subscriber.
+    FanOutEach = "fan_out_each", per message: false;
+    /// At the last subscriber, when all have got it.
+    FanOutLast = "fan_out_last", per message: false;
     /// Ping of ours to its pong.
     PingTime = "ping_time", per message: false;
 }

@@ -70,6 +70,9 @@ pub struct Plan {
     /// Length of the measured part, warm-up not included; `None`: until `iterations` are done.
     #[serde(deserialize_with = "Option::deserialize")]
     pub duration_ns: Option<u64>,
+    /// Only so many slots, the first ones, send; every connection is to receive what they send.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub publishers: Option<u32>,
     /// Messages to send over the whole run, warm-up included; `None`: until `duration_ns` is over.
     #[serde(deserialize_with = "Option::deserialize")]
     pub iterations: Option<u64>,
@@ -291,6 +294,11 @@ impl Plan {
                 require(self.duration_ns.is_some(), "duration_ns", "is needed when nothing is scheduled")?;
             }
         }
+        if let Some(publishers) = self.publishers {
+            let open = matches!(self.load, Load::Open { .. }) && matches!(self.matching, Matching::Key { .. });
+            require(open, "publishers", "need a schedule and messages with keys")?;
+            require((1..=self.connections).contains(&publishers), "publishers", "are 1 to all connections")?;
+        }
         let scheduled = !matches!(self.load, Load::Idle | Load::Echo);
         require(scheduled == self.message.is_some(), "message", "is needed when something is scheduled, and only then")
     }
@@ -373,6 +381,7 @@ mod tests {
             "first_message": {"name": "first", "kind": "text", "payload": "w6k=", "template": true},
             "matching": {"key": {"sent": {"json": "$.id"}, "received": "echo"}},
             "duration_ns": 30_000_000_000_u64,
+            "publishers": 10,
             "iterations": null,
             "warmup_ns": 0,
             "interval_ns": 1_000_000_000,
@@ -390,6 +399,9 @@ mod tests {
     /// The plan with one value replaced; `path` as in `/load/model`.
     fn with(path: &str, value: Value) -> Value {
         let mut plan = open_plan();
+        if !path.starts_with("/publishers") {
+            plan["publishers"] = Value::Null;
+        }
         *plan.pointer_mut(path).unwrap() = value;
         plan
     }
@@ -494,6 +506,8 @@ mod tests {
             ("/close/reason", json!("x".repeat(124)), "close.reason"),
             ("/fragment_bytes", json!(0), "fragment_bytes"),
             ("/max_opening", json!(0), "max_opening"),
+            ("/publishers", json!(0), "publishers"),
+            ("/publishers", json!(1_001), "publishers"),
         ] {
             let error = read(&with(path, value.clone())).expect_err(path);
             assert!(error.starts_with(&format!("plan field {field}: ")), "{path} {value}: {error}");

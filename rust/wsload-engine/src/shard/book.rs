@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use wsload_core::deflate::CompressedBytes;
+use wsload_core::fanout::{Delivery, FanOut, Published, Reach};
 use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
 use wsload_core::matching::{InFlight, KeyedInFlight, Queue, Received, Sent};
 use wsload_core::tally::{FailureKind, Gauges};
@@ -18,6 +19,7 @@ pub(super) struct Book {
     warming: Box<Recorder>,
     in_flight: InFlight,
     keyed: KeyedInFlight,
+    fan_out: FanOut,
     /// Replies are matched by key: queues hold keys, and belong to `keyed`.
     by_key: bool,
     intervals: Intervals,
@@ -82,6 +84,7 @@ impl Book {
             warming: pool.take(),
             in_flight: InFlight::default(),
             keyed: KeyedInFlight::default(),
+            fan_out: FanOut::default(),
             by_key,
             intervals: Intervals {
                 length_ns: interval_ns,
@@ -179,6 +182,9 @@ impl Book {
         (arrival_ns, read_ns): (u64, u64),
     ) -> KeyedReply {
         let Some(key) = key else { return KeyedReply::Push };
+        if !self.fan_out.is_empty() {
+            return self.delivered(key, slot, arrival_ns);
+        }
         match self.keyed.received(queue, key, slot) {
             Received::Answer(sent) => {
                 self.answered(sent, arrival_ns, read_ns);
@@ -248,8 +254,66 @@ impl Book {
         }
     }
 
+    /// A message went out to all subscribers.
+    pub(super) fn publish(&mut self, key: Option<u64>, slots: u32, message: Published) {
+        match key {
+            Some(key) => self.fan_out.publish(key, slots, message),
+            None => self.of(message.warmup).counters.key_clashes += 1,
+        }
+    }
+
+    fn delivered(&mut self, key: u64, slot: u32, arrival_ns: u64) -> KeyedReply {
+        match self.fan_out.received(key, slot, arrival_ns) {
+            Delivery::New { reach: Reach { message, first_ns, last_ns, .. }, reordered, complete } => {
+                let recorder = self.of(message.warmup);
+                recorder.counters.received += 1;
+                recorder.counters.fan_out_delivered += 1;
+                recorder.counters.fan_out_reordered += u64::from(reordered);
+                recorder.record_between(Metric::FanOutEach, message.intended_ns, arrival_ns);
+                if complete {
+                    recorder.counters.answered += 1;
+                    recorder.record_between(Metric::FanOutFirst, message.intended_ns, first_ns);
+                    recorder.record_between(Metric::FanOutLast, message.intended_ns, last_ns);
+                }
+            }
+            Delivery::Duplicate => {
+                let counters = &mut self.now().counters;
+                counters.received += 1;
+                counters.duplicates += 1;
+            }
+            Delivery::Unknown => return KeyedReply::Push,
+        }
+        KeyedReply::Told
+    }
+
+    /// Closes the books on messages published before `before_ns`: whoever has not got them will not.
+    fn expire_published(&mut self, before_ns: u64, now_ns: u64) {
+        let Self { fan_out, measured, warming, .. } = self;
+        fan_out.expire(before_ns, |Reach { message, delivered, first_ns, .. }| {
+            let recorder = if message.warmup { &mut *warming } else { &mut *measured };
+            let expected = u64::from(message.expected);
+            recorder.counters.fan_out_expected += expected;
+            let missing = expected.saturating_sub(u64::from(delivered));
+            if missing > 0 {
+                recorder.counters.unanswered += 1;
+                if delivered > 0 {
+                    recorder.record_between(Metric::FanOutFirst, message.intended_ns, first_ns);
+                }
+                let example =
+                    format!("{delivered} of {expected} subscribers got a message of connection {}", message.publisher);
+                recorder.failures.add(FailureKind::Unanswered, "not delivered to all", missing, now_ns, &example);
+            }
+        });
+    }
+
+    /// Closes the books on all published messages: the run is over.
+    pub(super) fn end_published(&mut self, now_ns: u64) {
+        self.expire_published(u64::MAX, now_ns);
+    }
+
     /// Gives up what was sent before `before_ns` and is awaited by its key; `each` is told the slot.
     pub(super) fn expire_keys(&mut self, before_ns: u64, now_ns: u64, mut each: impl FnMut(u32)) {
+        self.expire_published(before_ns, now_ns);
         let Self { keyed, measured, warming, .. } = self;
         keyed.expire(before_ns, |slot, sent| {
             let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
@@ -264,7 +328,7 @@ impl Book {
 
     /// When the oldest message awaited by its key was sent.
     pub(super) fn oldest_key_ns(&mut self) -> Option<u64> {
-        self.keyed.oldest_ns()
+        self.keyed.oldest_ns().into_iter().chain(self.fan_out.oldest_ns()).min()
     }
 
     /// Gives up all replies awaited in `queue`.
@@ -311,7 +375,7 @@ impl Book {
 
     /// Messages awaiting a reply on all connections.
     pub(super) fn awaiting(&self) -> u64 {
-        (self.in_flight.len() + self.keyed.len()) as u64
+        (self.in_flight.len() + self.keyed.len() + self.fan_out.incomplete()) as u64
     }
 
     /// Ends every interval that is over at `now_ns`.

@@ -223,6 +223,7 @@ impl Shard {
     fn finish(&mut self, now_ns: u64) {
         self.phase = Phase::Done;
         self.drop_backlog(now_ns);
+        self.book.end_published(now_ns);
         self.roll(now_ns);
         let gauges = self.gauges(now_ns);
         self.book.count_compression(self.wire.codecs.take_bytes());

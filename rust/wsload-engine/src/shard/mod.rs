@@ -404,7 +404,11 @@ impl AsRawFd for Shard {
 fn new_slot(settings: &Settings, index: u32) -> Slot {
     match &settings.drive {
         Drive::Closed { .. } => Slot::new(settings.closed_share(index), None),
-        Drive::Open { schedule, .. } => Slot::new(0, schedule.first(settings.global_slot(index))),
+        Drive::Open { schedule, .. } => {
+            let slot = settings.global_slot(index);
+            let sends = settings.publishers.is_none_or(|publishers| slot < publishers);
+            Slot::new(0, sends.then(|| schedule.first(slot)).flatten())
+        }
         Drive::Idle | Drive::Echo => Slot::new(0, None),
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use wsload_core::connection::NotOpen;
+use wsload_core::fanout::Published;
 use wsload_core::matching::Sent;
 use wsload_core::tally::FailureKind;
 use wsload_core::template::RenderContext;
@@ -162,8 +163,15 @@ impl Shard {
                 Some(keys) => {
                     book.sent(None, intended_ns, able_ns, sent_ns);
                     let warmup = book.is_warmup(intended_ns);
-                    let message = Sent { intended_ns, sent_ns, warmup };
-                    book.await_key(awaiting, index, keys.sent.key_of(bytes), message);
+                    let key = keys.sent.key_of(bytes);
+                    if settings.publishers.is_some() {
+                        let (publisher, number) = (index, *sent);
+                        let expected = self.open;
+                        let message = Published { publisher, number, intended_ns, sent_ns, warmup, expected };
+                        book.publish(key, settings.slots, message);
+                    } else {
+                        book.await_key(awaiting, index, key, Sent { intended_ns, sent_ns, warmup });
+                    }
                     keys_due_ns.get_or_insert(sent_ns + settings.reply_timeout_ns);
                 }
                 None => {

@@ -105,6 +105,8 @@ pub(super) struct Settings {
     pub(super) first_message: Option<Payload>,
     pub(super) awaits_replies: bool,
     pub(super) keys: Option<Keys>,
+    /// Slots from this number on only receive.
+    pub(super) publishers: Option<u32>,
     /// Messages are rendered anew, or matched by key: sending one takes more than encoding it.
     pub(super) varies: bool,
     pub(super) connect_gap_ns: Option<u64>,
@@ -137,13 +139,14 @@ impl Settings {
     pub(super) fn new(plan: &Plan, worker: u32, workers: u32) -> Result<Self, String> {
         let length_ns = plan.duration_ns.map(|duration| duration + plan.warmup_ns);
         let slots = share(u64::from(plan.connections), workers, worker) as u32;
+        let senders = plan.publishers.unwrap_or(plan.connections);
         let drive = match &plan.load {
             Load::Closed { in_flight, think } => Drive::Closed { in_flight: *in_flight, think: *think },
             Load::Open { rate_per_s, stages, arrivals } => Drive::Open {
                 schedule: if stages.is_empty() {
-                    OpenSchedule::new(*rate_per_s, *arrivals, plan.connections, plan.seed, plan.iterations, length_ns)
+                    OpenSchedule::new(*rate_per_s, *arrivals, senders, plan.seed, plan.iterations, length_ns)
                 } else {
-                    OpenSchedule::staged(stages, *arrivals, plan.connections, plan.seed, plan.iterations)
+                    OpenSchedule::staged(stages, *arrivals, senders, plan.seed, plan.iterations)
                 },
                 // Above one message per tick the timer wakes us often enough to read replies then, too. But two replies
                 // that are read together share a stamp: a connection that expects more than one is read at once.
@@ -160,6 +163,7 @@ impl Settings {
             workers,
             slots,
             drive,
+            publishers: plan.publishers,
             varies: plan.matching != Matching::Order && plan.matching != Matching::None
                 || message.as_ref().is_some_and(|message| message.template.is_some()),
             keys: Keys::new(&plan.matching, message.as_ref())?,
