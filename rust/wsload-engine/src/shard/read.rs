@@ -67,7 +67,7 @@ impl Shard {
                 Some(stamp) => self.clock.to_monotonic(stamp).min(read_ns),
                 None => read_ns,
             };
-            let before = self.book.received_so_far();
+            let unstamped = received.stamp_ns.is_none().then(|| self.book.received_so_far());
             // The buffer changes hands while it is read: whatever is heard may act on all of the shard.
             let mut buffer = std::mem::take(&mut self.read_buffer);
             let slot = &self.slots[index as usize];
@@ -79,7 +79,7 @@ impl Shard {
                 self.take_in(index, &buffer[..received.len], arrival_ns, read_ns);
             }
             self.read_buffer = buffer;
-            if received.stamp_ns.is_none() && self.book.received_so_far() > before {
+            if unstamped.is_some_and(|before| self.book.received_so_far() > before) {
                 self.book.now().counters.stamps_missing += 1;
             }
             // A short read has emptied the socket, unless its end waits to be read as well. What cannot be sent back

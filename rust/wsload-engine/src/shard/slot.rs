@@ -44,30 +44,43 @@ pub(super) struct Tunnel {
     pub(super) head: Vec<u8>,
 }
 
+/// What every message touches lies in the first two cache lines: with thousands of connections each line more is one
+/// that has to come from afar.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Slot {
     pub(super) connection: Connection,
     pub(super) socket: Option<Socket>,
-    pub(super) stage: Stage,
     /// Counts sockets: an event fetched for an earlier socket of this slot is told apart by it.
     pub(super) generation: u32,
     /// Messages awaiting a reply, oldest first.
     pub(super) awaiting: Queue,
-    pub(super) tail: Option<Box<Tail>>,
-    pub(super) tunnel: Option<Box<Tunnel>>,
-    pub(super) tls: Option<Box<tls::Session>>,
-    /// Cookies that the server has set, if they are kept.
-    pub(super) jar: Option<Box<Jar>>,
-    /// When it was last read until it was empty; 0: not yet.
-    pub(super) emptied_ns: u64,
-    /// When the last message arrived that answers nothing; 0: none has.
-    pub(super) push_ns: u64,
-    /// When the ping went out whose pong is awaited; 0: none is.
-    pub(super) ping_ns: u64,
     /// Closed loop: sends allowed now.
     pub(super) credit: u32,
+    pub(super) tail: Option<Box<Tail>>,
+    pub(super) tls: Option<Box<tls::Session>>,
+    pub(super) tunnel: Option<Box<Tunnel>>,
+    /// When it was last read until it was empty; 0: not yet.
+    pub(super) emptied_ns: u64,
+    /// When the current step of it began: TCP, tunnel, TLS, upgrade. Open: since when it can send.
+    pub(super) step_ns: u64,
     /// Closed loop: sends left for the whole run.
     pub(super) remaining: u64,
+    /// When the ping went out whose pong is awaited; 0: none is.
+    pub(super) ping_ns: u64,
+    /// When the last message arrived that answers nothing; 0: none has.
+    pub(super) push_ns: u64,
+    pub(super) stage: Stage,
+    /// It has reached its lifetime: nothing more is sent, it is replaced when its replies have come.
+    pub(super) retiring: bool,
+    pub(super) was_open: bool,
+    /// The first attempt has succeeded or failed.
+    pub(super) first_over: bool,
+    /// Which of the target's addresses the attempt uses, and how many it has tried.
+    pub(super) address: u8,
+    pub(super) addresses_tried: u8,
+    /// Attempts made since the slot was last open.
+    pub(super) retries: u32,
     /// Open loop: messages due and not sent.
     pub(super) backlog: u64,
     /// Open loop: the first of the backlog, once there is one. Closed loop with think times: the next send.
@@ -78,18 +91,8 @@ pub(super) struct Slot {
     pub(super) sent: u64,
     /// Start of the current attempt.
     pub(super) attempt_ns: u64,
-    /// When the current step of it began: TCP, tunnel, TLS, upgrade. Open: since when it can send.
-    pub(super) step_ns: u64,
-    /// Which of the target's addresses the attempt uses, and how many it has tried.
-    pub(super) address: u8,
-    pub(super) addresses_tried: u8,
-    /// Attempts made since the slot was last open.
-    pub(super) retries: u32,
-    pub(super) was_open: bool,
-    /// It has reached its lifetime: nothing more is sent, it is replaced when its replies have come.
-    pub(super) retiring: bool,
-    /// The first attempt has succeeded or failed.
-    pub(super) first_over: bool,
+    /// Cookies that the server has set, if they are kept.
+    pub(super) jar: Option<Box<Jar>>,
 }
 
 impl Slot {
