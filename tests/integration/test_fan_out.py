@@ -55,7 +55,7 @@ def test_what_gets_lost_is_missing_in_the_reach(tmp_path: Path) -> None:
     [
         (["-c", "3", "--publishers", "4", "--rate", "9/s"], "error: --publishers: 4 of 3 connections"),
         (["--publishers", "1"], "error: --publishers: nothing is scheduled"),
-        (["--publishers", "1", "--rate", "9/s", "-m", "hi"], "error: --publishers: --match order does not tell messages"),
+        (["--publishers", "1", "--rate", "9/s", "-m", "hi"], "error: --publishers: --match order does not tell"),
         (["--publishers", "1", "--rate", "9/s", "--size", "9"], "error: --publishers: a made-up message has no key"),
         (["--publishers", "1", "--rate", "9/s", "--workers", "2"], "error: --workers: --publishers takes one worker"),
     ],

@@ -48,11 +48,11 @@ def test_pushes_are_measured_by_their_gaps(tmp_path: Path) -> None:
         (["--think", "uniform:2s,1s"], "error: --think: 'uniform:2s,1s' is no wait"),
         (["--connection-lifetime", "1ms"], "error: --connection-lifetime: too short"),
         (["--match", "id"], "error: --match: 'id' is no way to match"),
-        (["--match", "json:id", "-m", "x"], "error: --match: \"id\" is no path to one value, at byte 0"),
+        (["--match", "json:id", "-m", "x"], 'error: --match: "id" is no path to one value, at byte 0'),
         (["--match", "regex:("], "error: --match: not a regular expression"),
         (["--match", "echo"], "error: --match: its key is the same in every message"),
         (["--match-received", "echo"], "error: --match-received: --match order has no key"),
-        (["-m", "{{user}}"], "error: --message: the placeholder at byte 0 names \"user\""),
+        (["-m", "{{user}}"], 'error: --message: the placeholder at byte 0 names "user"'),
     ],
 )
 def test_flags_that_make_no_load_are_explained(flags: list[str], what: str, tmp_path: Path) -> None:

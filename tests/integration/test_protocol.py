@@ -170,7 +170,8 @@ def test_cookies_are_kept_for_the_next_handshake(tmp_path: Path) -> None:
         connection.send(connection.recv())
 
     with server(one_message, process_response=give) as url:
-        flags = ["-n", "2", "--reconnect", "5", "--cookie", "given=1", "--cookie-jar"]
+        # Slowly: the second message is due when the connection has been opened again.
+        flags = ["-n", "2", "--rate", "2/s", "--reconnect", "5", "--cookie", "given=1", "--cookie-jar"]
         result = run_json(url, *flags, cwd=tmp_path)
     assert result["messages"]["answered"] == 2
     assert cookies[:2] == ["given=1", "given=1; session=s1"]

@@ -1,12 +1,12 @@
 """The server of rooms: who receives what."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import pytest
 from websockets.sync.client import connect
 
 from serving import END_TIMEOUT_S
@@ -38,7 +38,11 @@ def test_a_message_goes_to_all_in_its_room_and_to_nobody_else() -> None:
 
 
 def test_the_sender_may_be_left_out() -> None:
-    with broadcasting("--not-to-sender") as (url, _), connect(url, proxy=None) as one, connect(url, proxy=None) as other:
+    with (
+        broadcasting("--not-to-sender") as (url, _),
+        connect(url, proxy=None) as one,
+        connect(url, proxy=None) as other,
+    ):
         one.send("first")
         other.send("second")
         assert other.recv(timeout=5) == "first"
@@ -50,8 +54,7 @@ def test_a_share_of_the_deliveries_gets_lost() -> None:
         for number in range(200):
             client.send(str(number))
         got = 0
-        with pytest.raises(TimeoutError):
-            while True:
-                client.recv(timeout=1)
+        with contextlib.suppress(TimeoutError):
+            while client.recv(timeout=1):
                 got += 1
     assert 130 <= got <= 190
