@@ -57,7 +57,8 @@ def _head(summary: Summary, width: int) -> list[Text]:
         _load(summary),
     ]
     if summary.iterations_asked is not None:
-        parts.append(f"{format_count(summary.iterations_asked)} messages")
+        count = summary.iterations_asked
+        parts.append(f"{format_count(count)} message{'s' if count != 1 else ''}")
     if summary.duration_asked_ns is not None:
         parts.append(format_duration(summary.duration_asked_ns))
     parts.append(f"seed {summary.seed}")

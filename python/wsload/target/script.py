@@ -173,9 +173,10 @@ def describe(script: Script) -> list[str]:
     if script.delay:
         law, first, second = script.delay
         more = {"uniform": f" to {format_duration(round(second))}", "lognormal": f", sigma {second:g}"}.get(law, "")
-        lines.append(f"delays {script.delay_share:.4g} of the replies, {law} {format_duration(round(first))}{more}")
+        which = "every reply" if script.delay_share == 1 else f"{script.delay_share:.2%} of the replies"
+        lines.append(f"delays {which}: {law} {format_duration(round(first))}{more}")
     if script.drop_share:
-        lines.append(f"never answers {script.drop_share:.4g} of the messages")
+        lines.append(f"never answers {script.drop_share:.2%} of the messages")
     return lines
 
 
