@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measure, secured
+from benchmarks import measure, open_loops, secured
 from benchmarks.machine import describe
 from benchmarks.measure import Case
 from benchmarks.render import ratio, render
@@ -49,6 +49,7 @@ def _measure(rounds: int, seconds: int, only: str | None) -> dict[str, Any]:
             print(f"{case.name:14} ratio {ratio(raw['cases'][case.name]):.3f}", flush=True)
     if only is None:
         raw["memory"] = _memory()
+        raw["open"] = open_loops.rounds(max(rounds // 2, 1), seconds)
         raw["secured"] = secured.rounds(max(rounds // 2, 1), seconds)
         python = sys.executable
         commands = {

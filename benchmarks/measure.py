@@ -85,7 +85,7 @@ def floor(port: int, case: Case, seconds: int) -> Cost:
 def wsload(port: int, case: Case, seconds: int) -> Cost:
     """One run of wsload with everything on: stamps, masks, checks, histograms, file."""
     flags = ["-c", str(case.connections), "--in-flight", str(case.in_flight), "-d", f"{seconds}s"]
-    output, own_ns, foreign = _run_wsload(port, flags)
+    output, own_ns, foreign = run_wsload(port, flags)
     summary = json.loads(output)
     generator, messages = summary["generator"], summary["messages"]
     if messages["answered"] != messages["sent"] or summary["failures"] or generator["stamps_missing"]:
@@ -97,7 +97,7 @@ def wsload(port: int, case: Case, seconds: int) -> Cost:
 
 def idle_rss_bytes(port: int, connections: int) -> int:
     """Resident memory of the worker that holds idle connections."""
-    output, _, _ = _run_wsload(port, ["-c", str(connections), "--idle", "-d", "2s"])
+    output, _, _ = run_wsload(port, ["-c", str(connections), "--idle", "-d", "2s"])
     summary = json.loads(output)
     if summary["connections"]["opened"] != connections:
         raise SystemExit(f"only {summary['connections']['opened']} of {connections} connections opened")
@@ -114,7 +114,8 @@ def start_up_ms(arguments: list[str], rounds: int) -> float:
     return statistics.median(times)
 
 
-def _run_wsload(port: int, flags: list[str]) -> tuple[str, int, float]:
+def run_wsload(port: int, flags: list[str]) -> tuple[str, int, float]:
+    """`wsload run` with one worker and the result as JSON: output, CPU of the tree, foreign cores."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "bench.wsload")
         command = [str(WSLOAD), "run", f"ws://127.0.0.1:{port}/", "--workers", "1", "--format", "json", "-o", file]

@@ -34,6 +34,8 @@ def render(raw: dict[str, Any]) -> str:
         for count, rss in sorted((int(count), rss) for count, rss in memory["rss_bytes"].items()):
             slope = f"{memory['bytes_per_connection']:.0f} B" if count == max(map(int, memory["rss_bytes"])) else ""
             lines.append(f"| {count:,} | {rss / 1e6:.1f} MB | {slope} | {'<= 1,024 B' if slope else ''} |")
+    if opened := raw.get("open"):
+        lines += _open(opened)
     if secured := raw.get("secured"):
         lines += _secured(secured)
     if start_up := raw.get("start_up_ms"):
@@ -45,6 +47,28 @@ def render(raw: dict[str, Any]) -> str:
 def ratio(rounds: list[dict[str, Any]]) -> float:
     """Median over rounds of wsload's CPU per round trip over the floor's of the same round."""
     return statistics.median(float(one["wsload"]["cpu_ns"]) / float(one["floor"]["cpu_ns"]) for one in rounds)
+
+
+OPEN_BOUNDS = {"50k/s, grain 250 us": "<= 1.5 of the floor", "50k/s, grain 1 ms": "<= 1.2 of the floor"}
+
+
+def _open(rounds: list[dict[str, Any]]) -> list[str]:
+    lines = ["", "### Open loop over 1,000 connections, CPU per message", ""]
+    lines += ["| load | µs | of the closed-loop floor | messages per wake-up | send lag p99 | bound |"]
+    lines += ["|---|---:|---:|---:|---:|---|"]
+    for name in (name for name in rounds[0] if name != "floor"):
+        cpu, of_floor, lag = (
+            statistics.median(values)
+            for values in (
+                [one[name]["cpu_ns"] / 1e3 for one in rounds],
+                [one[name]["cpu_ns"] / one["floor"]["cpu_ns"] for one in rounds],
+                [one[name]["send_lag_p99_ns"] / 1e3 for one in rounds],
+            )
+        )
+        per_wake_up = statistics.median(one[name]["messages"] / one[name]["polls"] for one in rounds)
+        bound = OPEN_BOUNDS.get(name, "")
+        lines.append(f"| {name} | {cpu:.2f} | {of_floor:.2f} | {per_wake_up:.1f} | {lag:.0f} µs | {bound} |")
+    return lines
 
 
 def _secured(secured: dict[str, Any]) -> list[str]:
