@@ -77,5 +77,8 @@ def test_the_server_is_not_blamed_for_what_the_generator_missed(
 
 def test_a_run_that_is_not_disturbed_is_trusted(tmp_path: Path) -> None:
     code, result = result_of(leave_alone, tmp_path)
-    assert [reason["kind"] for reason in result["verdict"]["reasons"] if reason["kind"] != "stolen"] == []
-    assert code in {0, 5}
+    kinds = [reason["kind"] for reason in result["verdict"]["reasons"]]
+    # What others do on this machine may hold it up as well: then, and only then, it must say so.
+    if result["send_lag"]["p99"] < MS:
+        assert [kind for kind in kinds if kind != "stolen"] == []
+    assert code == (5 if kinds else 0)
