@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "cli.md"
-COMMANDS = ("", "run", "serve echo", "report", "doctor")
+COMMANDS = ("", "run", "serve echo", "serve broadcast", "serve faults", "report", "doctor")
 
 
 def page() -> str:
