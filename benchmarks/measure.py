@@ -72,9 +72,10 @@ def echo_server() -> Iterator[int]:
             server.wait()
 
 
-def floor(port: int, case: Case, seconds: int) -> Cost:
-    """One run of the floor."""
-    arguments = [str(number) for number in (port, case.connections, case.in_flight, seconds, SIZE_BYTES)]
+def floor(port: int, case: Case, seconds: int, *schedule: int) -> Cost:
+    """One run of the floor; with `schedule` (messages per second, grain in ns) as an open loop."""
+    numbers = (port, case.connections, case.in_flight, seconds, SIZE_BYTES, *schedule)
+    arguments = [str(number) for number in numbers]
     output, own_ns, foreign = timed([str(EXAMPLES / "floor"), *arguments])
     result = json.loads(output)
     trips, user_ns = result["round_trips"], result["cpu_user_ns"]

@@ -1,4 +1,4 @@
-"""Open loops: CPU per message on a schedule, by grain, against the closed-loop floor of the same round."""
+"""Open loops: CPU per message on a schedule, by grain, against the floor's closed and open loops of the same round."""
 
 import json
 from typing import Any
@@ -9,10 +9,10 @@ from benchmarks.measure import Case
 CONNECTIONS = 1_000
 FLOOR = Case(CONNECTIONS, 1)
 CASES = {
-    "50k/s, grain 250 us": ["--rate", "50k/s"],
-    "50k/s, grain 1 ms": ["--rate", "50k/s", "--grain", "1ms"],
-    "20k/s, grain 250 us": ["--rate", "20k/s"],
-    "20k/s, a wake-up per message": ["--rate", "20k/s", "--grain", "1us"],
+    "50k/s, grain 250 us": (50_000, 250_000),
+    "50k/s, grain 1 ms": (50_000, 1_000_000),
+    "20k/s, grain 250 us": (20_000, 250_000),
+    "20k/s, a wake-up per message": (20_000, 1_000),
 }
 """Over 1,000 connections; a grain of a microsecond wakes for each message."""
 
@@ -25,8 +25,11 @@ def rounds(count: int, seconds: int) -> list[dict[str, Any]]:
 def _round(seconds: int) -> dict[str, Any]:
     with measure.echo_server() as port:
         costs: dict[str, Any] = {"floor": {"cpu_ns": measure.floor(port, FLOOR, seconds).cpu_ns}}
-    for name, flags in CASES.items():
+    for name, (rate, grain_ns) in CASES.items():
         with measure.echo_server() as port:
+            bare = measure.floor(port, FLOOR, seconds, rate, grain_ns if grain_ns > 1_000 else 1_000_000_000 // rate)
+        with measure.echo_server() as port:
+            flags = ["--rate", f"{rate}/s", "--grain", f"{grain_ns}ns"]
             output, _, _ = measure.run_wsload(port, ["-c", str(CONNECTIONS), "-d", f"{seconds}s", *flags])
         summary = json.loads(output)
         generator, messages = summary["generator"], summary["messages"]
@@ -34,6 +37,7 @@ def _round(seconds: int) -> dict[str, Any]:
             raise SystemExit(f"{name}: not a clean run: {messages}, {summary['failures']}")
         costs[name] = {
             "cpu_ns": (generator["cpu_user_ns"] + generator["cpu_system_ns"]) / messages["answered"],
+            "bare_cpu_ns": bare.cpu_ns,
             "polls": generator["polls"],
             "messages": messages["answered"],
             "send_lag_p99_ns": summary["send_lag"]["p99"],

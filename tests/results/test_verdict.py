@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from samples import encode
+from samples import SECOND, encode, make_header, make_interval
 from wsload import _core
-from wsload.results.verdict import Facts, judge
+from wsload.results import Fold, Interval
+from wsload.results.verdict import Facts, judge, judge_interval
 
 MS = 1_000_000
 
@@ -44,13 +45,11 @@ def facts(**changes: Any) -> Facts:
 
 
 def kinds(**changes: Any) -> list[str]:
-    return [reason.kind for reason in judge(facts(**changes)).reasons]
+    return [reason.kind for reason in judge(facts(**changes))]
 
 
 def test_a_clean_run_is_trusted() -> None:
-    verdict = judge(facts())
-    assert verdict.trusted
-    assert verdict.reasons == []
+    assert judge(facts()) == []
 
 
 @pytest.mark.parametrize(
@@ -65,9 +64,7 @@ def test_a_clean_run_is_trusted() -> None:
     ],
 )
 def test_each_reason_is_found_by_itself_and_says_what_to_do(changes: dict[str, Any], kind: str) -> None:
-    verdict = judge(facts(**changes))
-    assert not verdict.trusted
-    (reason,) = verdict.reasons
+    (reason,) = judge(facts(**changes))
     assert (reason.kind, bool(reason.text), bool(reason.remedy), bool(reason.evidence)) == (kind, True, True, True)
 
 
@@ -94,3 +91,44 @@ def test_what_a_server_does_is_no_reason() -> None:
 
 def test_a_closed_loop_has_no_schedule_to_be_late_for() -> None:
     assert kinds(is_open=False, send_lag=histogram(*[9 * MS] * 100)) == []
+
+
+def late_interval(index: int = 0, **fields: Any) -> Interval:
+    """One second of an open run in which the generator was held up."""
+    histograms = {
+        ("response_time", "message"): encode(*[9 * MS] * 100),
+        ("send_lag", "message"): encode(*[8 * MS] * 100),
+    }
+    return make_interval(index, histograms=histograms, failures=(), **fields)
+
+
+def test_an_interval_is_judged_by_itself() -> None:
+    header = make_header(rate_per_s=100)
+    (reason,) = judge_interval(late_interval(), header.plan, header.host.cpus)
+    assert reason.kind == "send_lag"
+    assert judge_interval(make_interval(), header.plan, header.host.cpus) == ()
+    # What is not measured is not judged.
+    assert judge_interval(late_interval(warmup=True), header.plan, 2) == ()
+    assert judge_interval(late_interval(start_ns=-1), header.plan, 2) == ()
+    # A message due at the very end may go out in the next interval.
+    one_late = make_interval(counters={"due": 100, "sent": 90}, failures=())
+    assert judge_interval(one_late, header.plan, 2) == ()
+
+
+def test_a_stolen_second_makes_that_interval_suspect() -> None:
+    header = make_header(rate_per_s=100)
+    stolen = make_interval(gauges={"stolen_ns": 300 * MS, "running_ns": SECOND})
+    assert [reason.kind for reason in judge_interval(stolen, header.plan, 2)] == ["stolen"]
+
+
+def test_a_trusted_run_says_which_of_its_intervals_are_suspect() -> None:
+    header = make_header(rate_per_s=100)
+    fold = Fold(header)
+    prompt = {("response_time", "message"): encode(*[2 * MS] * 100), ("send_lag", "message"): encode(*[MS // 10] * 100)}
+    for index in range(200):
+        healthy = make_interval(index, failures=(), histograms=prompt)
+        interval = late_interval(index) if index == 150 else healthy
+        fold.add(replace(interval, suspicions=judge_interval(interval, header.plan, 2)))
+    verdict = fold.verdict()
+    assert (verdict.trusted, verdict.intervals, verdict.suspect_intervals) == (True, 200, 1)
+    assert (verdict.suspect_kinds, verdict.first_suspect_ns) == ({"send_lag": 1}, 150 * SECOND)

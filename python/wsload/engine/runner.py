@@ -16,6 +16,7 @@ from wsload.engine.fleet import Fleet
 from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
+from wsload.results.verdict import judge_interval
 from wsload.scenario import Plan, Scenario, build_plan
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class Run:
         self._writer = writer
         self._listener = listener
         self._fold = Fold(header)
+        self._cpus = header.host.cpus
         self._file_error: str | None = None
         self._signals: list[signal.Signals] = []
         self._fleet: Fleet | None = None
@@ -192,6 +194,7 @@ class Run:
     def on_interval(self, interval: Interval) -> None:
         """Keeps an interval."""
         interval = replace(interval, gauges=interval.gauges | {"stolen_ns": self._steal.take()})
+        interval = replace(interval, suspicions=judge_interval(interval, self._plan, self._cpus))
         self._last_end_ns = interval.end_ns
         self._keep(lambda: self._writer.append([interval]))
         self._fold.add(interval)

@@ -11,6 +11,7 @@ from wsload.report.remedies import remedy, title
 from wsload.report.text import flow, grid, latency_column, printable, shortened
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary
+from wsload.results.verdict import Verdict
 from wsload.scenario import Think
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
 
@@ -333,7 +334,21 @@ def _verdict(summary: Summary, width: int) -> list[Text]:
     for reason in summary.verdict.reasons:
         lines += _lines("" if lines else "suspect", flow(reason.text.split(), width - MARGIN, " ", 0), "bold yellow")
         lines += _lines("", flow(reason.remedy.split(), width - MARGIN - 2, " ", 2), first="→ ")
+    if summary.verdict.trusted:
+        lines += _suspect_intervals(summary.verdict, width)
     return lines
+
+
+def _suspect_intervals(verdict: Verdict, width: int) -> list[Text]:
+    """A run may be trusted as a whole although some of its intervals by themselves are not."""
+    if not verdict.suspect_intervals or verdict.first_suspect_ns is None:
+        return []
+    kinds = ", ".join(f"{kind.replace('_', ' ')} in {format_count(n)}" for kind, n in verdict.suspect_kinds.items())
+    text = (
+        f"{format_count(verdict.suspect_intervals)} of {format_count(verdict.intervals)} intervals are suspect by"
+        f" themselves ({kinds}), the first at {format_duration(_rounded(verdict.first_suspect_ns))}; the whole is not"
+    )
+    return _lines("note", flow(text.split(), width - MARGIN, " ", 0), "yellow")
 
 
 def _doubts(summary: Summary, width: int) -> list[Text]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from wsload.errors import RunFileError
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
+from wsload.results.verdict import Reason
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7773_6C64  # "wsld"
@@ -172,6 +173,7 @@ class RunFile:
             failures=tuple(Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")),
             negotiated={(aspect, value): n for aspect, value, n in rows("aspect, value, count", "negotiated")},
             histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
+            suspicions=tuple(Reason.model_validate_json(text) for (text,) in rows("reason", "suspicions")),
         )
 
 
@@ -192,6 +194,8 @@ def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
     negotiated = [(number, *key, count) for key, count in interval.negotiated.items()]
     connection.executemany("INSERT INTO negotiated VALUES (?, ?, ?, ?)", negotiated)
     failures = [(number, f.kind, f.detail, f.count, f.first_ns, f.example) for f in interval.failures]
+    suspicions = [(number, reason.kind, reason.model_dump_json()) for reason in interval.suspicions]
+    connection.executemany("INSERT INTO suspicions VALUES (?, ?, ?)", suspicions)
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", failures)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from wsload.results.verdict import Reason
+
 if TYPE_CHECKING:
     from wsload import _core
 
@@ -24,7 +26,7 @@ class Interval:
 
     `negotiated` counts new connections by (aspect, value). `histograms` maps (metric, message name) to whole V2-deflate
     HDR histograms. `warmup` marks the counts of messages that were intended during the warm-up; the same `index` may
-    exist with and without it.
+    exist with and without it. `suspicions` are the reasons not to trust this interval's figures.
     """
 
     index: int
@@ -37,6 +39,7 @@ class Interval:
     failures: tuple[Failure, ...]
     negotiated: dict[tuple[str, str], int]
     histograms: dict[tuple[str, str], bytes]
+    suspicions: tuple[Reason, ...] = ()
 
     @classmethod
     def from_core(cls, merged: "_core.Interval", epoch_ns: int) -> Self:

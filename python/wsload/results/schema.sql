@@ -31,4 +31,8 @@ CREATE TABLE negotiated (
   interval_id INTEGER NOT NULL, aspect TEXT NOT NULL, value TEXT NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (interval_id, aspect, value)
 ) WITHOUT ROWID;
+-- Why an interval's own figures are not to be trusted: a reason as JSON (kind, text, remedy, evidence).
+CREATE TABLE suspicions (
+  interval_id INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (interval_id, kind)
+) WITHOUT ROWID;
 CREATE TABLE notes (id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);

@@ -12,7 +12,7 @@ from wsload import _core
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
-from wsload.results.verdict import Facts, Verdict, judge
+from wsload.results.verdict import Facts, Verdict, judge, local_limits
 from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, parse_authority
 from wsload.scenario.plan import JsonKey, KeySpec, RegexKey
 
@@ -326,6 +326,10 @@ class Fold:
         self._rss_bytes_max = 0
         self._notes: list[Note] = []
         self._workers_lost = 0
+        self._intervals = 0
+        self._suspect_intervals = 0
+        self._suspect_kinds: Counter[str] = Counter()
+        self._first_suspect_ns: int | None = None
 
     def add(self, interval: Interval) -> None:
         """Adds an interval, each (index, warmup) once."""
@@ -342,12 +346,21 @@ class Fold:
             self._running_ns += interval.gauges.get("running_ns", 0)
             self._stolen_ns += interval.gauges.get("stolen_ns", 0)
             self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
+            self._add_suspicions(interval)
         for (metric, _message), encoded in interval.histograms.items():
             if not interval.warmup or metric.startswith(("connect", "ping")):
                 if metric in self._histograms:
                     self._histograms[metric].add(encoded)
             elif metric == "response_time":
                 self._warmup_response.add(encoded)
+
+    def _add_suspicions(self, interval: Interval) -> None:
+        self._intervals += 1
+        if interval.suspicions:
+            self._suspect_intervals += 1
+            self._suspect_kinds.update({reason.kind for reason in interval.suspicions})
+            if self._first_suspect_ns is None:
+                self._first_suspect_ns = interval.start_ns
 
     def note(self, note: Note) -> None:
         """Adds a note."""
@@ -471,14 +484,10 @@ class Fold:
 
     def verdict(self) -> Verdict:
         """Whether the generator can be trusted with what has been added so far."""
-        limits = sum(
-            failure.count
-            for failure in self._failures.values()
-            if failure.kind == "local_limit" and failure.detail != "unsent bytes"
-        )
+        limits = local_limits((one.kind, one.detail, one.count) for one in self._failures.values())
         # What waited for a connection that was lost is a failure of the run.
         whole = self._whole["connects_failed"] + self._whole["connections_lost"] + self._whole["matching_lost"] == 0
-        return judge(
+        reasons = judge(
             Facts(
                 is_open=isinstance(self._header.plan.load, OpenLoad),
                 due=self._measured["due"],
@@ -497,6 +506,14 @@ class Fold:
                 send_lag=self._histograms["send_lag"],
                 receive_lag=self._histograms["receive_lag"],
             )
+        )
+        return Verdict(
+            trusted=not reasons,
+            reasons=reasons,
+            intervals=self._intervals,
+            suspect_intervals=self._suspect_intervals,
+            suspect_kinds=dict(sorted(self._suspect_kinds.items())),
+            first_suspect_ns=self._first_suspect_ns,
         )
 
     def _security(self) -> Security | None:

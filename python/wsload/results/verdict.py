@@ -5,13 +5,18 @@ not read is a result, never a reason. The limits are those below which no printe
 or so; `docs/measurement.md` says where they come from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from wsload import _core
+from wsload.scenario import OpenLoad, Plan
 from wsload.units import format_count, format_latency
+
+if TYPE_CHECKING:
+    from wsload.results.interval import Interval
 
 LAG_SHARE = 0.25
 """Of a latency that our own lag may make up."""
@@ -37,12 +42,16 @@ class Reason(BaseModel):
 
 
 class Verdict(BaseModel):
-    """Trusted unless there is a reason against it."""
+    """Trusted unless there is a reason against it. Every interval is judged by itself as well."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trusted: bool
     reasons: list[Reason]
+    intervals: int = Field(0, description="intervals of the measured part")
+    suspect_intervals: int = Field(0, description="of them, those whose own figures are not to be trusted")
+    suspect_kinds: dict[str, int] = Field({}, description="intervals by reason; one may have several")
+    first_suspect_ns: int | None = Field(None, description="start of the first such interval, after the epoch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,52 @@ class Facts:
     receive_lag: _core.Histogram
 
 
-def judge(facts: Facts) -> Verdict:
-    """The verdict on a run, or on a part of it."""
-    reasons = [reason for rule in _RULES for reason in rule(facts)]
-    return Verdict(trusted=not reasons, reasons=reasons)
+def judge(facts: Facts) -> list[Reason]:
+    """The reasons against a run, or a part of it."""
+    return [reason for rule in _RULES for reason in rule(facts)]
+
+
+def judge_interval(interval: "Interval", plan: Plan, cpus: int) -> tuple[Reason, ...]:
+    """The reasons against one interval by itself.
+
+    A message that is late over the interval's end belongs to the next one, so whether the rate was reached is told by
+    the send lag.
+    """
+    if interval.warmup or interval.start_ns < 0:
+        return ()
+
+    def merged(metric: str) -> _core.Histogram:
+        histogram = _core.Histogram()
+        for (name, _message), encoded in interval.histograms.items():
+            if name == metric:
+                histogram.add(encoded)
+        return histogram
+
+    counters = interval.counters
+    facts = Facts(
+        is_open=isinstance(plan.load, OpenLoad),
+        due=counters.get("due", 0),
+        sent=counters.get("sent", 0),
+        received=counters.get("received", 0),
+        unsent_while_open=0,
+        back_pressure=counters.get("back_pressure", 0),
+        stamps_missing=counters.get("stamps_missing", 0),
+        stolen_ns=interval.gauges.get("stolen_ns", 0),
+        cpu_capacity_ns=(interval.end_ns - interval.start_ns) * cpus,
+        local_limits=local_limits((failure.kind, failure.detail, failure.count) for failure in interval.failures),
+        workers_lost=0,
+        response_time=merged("response_time"),
+        response_uncertain=merged("response_uncertain"),
+        response_earliest=merged("response_earliest"),
+        send_lag=merged("send_lag"),
+        receive_lag=merged("receive_lag"),
+    )
+    return tuple(judge(facts))
+
+
+def local_limits(failures: Iterable[tuple[str, str, int]]) -> int:
+    """How many failures, as (kind, detail, count), are this machine's."""
+    return sum(count for kind, detail, count in failures if kind == "local_limit" and detail != "unsent bytes")
 
 
 def _rate(facts: Facts) -> Iterator[Reason]:

@@ -1,21 +1,26 @@
 //! The floor: the least a client can do for a round trip. A closed loop over one epoll set with plain `recv` and
 //! `send`, one frame encoded beforehand with a fixed mask, no clock per message, no histogram, no checks.
 //!
-//! `floor PORT CONNECTIONS IN_FLIGHT SECONDS BYTES` prints one line of JSON: round trips, wake-ups, and the CPU time
-//! used from the moment at which every connection is open.
+//! With a rate it is the least an open loop can do: a timer at every tick, one `send` for each message due, then one
+//! `recv` for each connection with a reply; replies wake nobody.
+//!
+//! `floor PORT CONNECTIONS IN_FLIGHT SECONDS BYTES [RATE GRAIN_NS]` prints one line of JSON: round trips, wake-ups, and
+//! the CPU time used from the moment at which every connection is open.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 
-use wsload_engine::os::{Epoll, Interest, Ready, cpu_time, monotonic_ns};
+use wsload_engine::os::{Epoll, Interest, Ready, Timer, cpu_time, monotonic_ns};
 
 const BATCH: usize = 64;
 
 fn main() {
     let arguments: Vec<u64> = std::env::args().skip(1).map(|text| text.parse().expect("a number")).collect();
-    let [port, connections, in_flight, seconds, size] = arguments[..] else {
-        panic!("usage: floor PORT CONNECTIONS IN_FLIGHT SECONDS BYTES");
+    let ([port, connections, in_flight, seconds, size] | [port, connections, in_flight, seconds, size, _, _]) =
+        arguments[..]
+    else {
+        panic!("usage: floor PORT CONNECTIONS IN_FLIGHT SECONDS BYTES [RATE GRAIN_NS]");
     };
     raise_fd_limit();
     let target = SocketAddr::from(([127, 0, 0, 1], port as u16));
@@ -27,11 +32,16 @@ fn main() {
     let frame = frame(size as usize);
     let batch = frame.repeat(in_flight as usize);
     let before = cpu_time();
-    for stream in &mut streams {
-        stream.write_all(&batch).expect("send");
-    }
     let until_ns = monotonic_ns() + seconds * 1_000_000_000;
-    let (round_trips, wake_ups) = run(&set, &mut streams, &batch, frame.len(), until_ns);
+    let (round_trips, wake_ups) = match arguments[5..] {
+        [rate, grain_ns] => run_open(&set, &mut streams, &frame, (rate, grain_ns), until_ns),
+        _ => {
+            for stream in &mut streams {
+                stream.write_all(&batch).expect("send");
+            }
+            run(&set, &mut streams, &batch, frame.len(), until_ns)
+        }
+    };
     let after = cpu_time();
     println!(
         "{{\"round_trips\": {round_trips}, \"wake_ups\": {wake_ups}, \"cpu_user_ns\": {}, \"cpu_system_ns\": {}}}",
@@ -64,6 +74,46 @@ fn run(set: &Epoll, streams: &mut [TcpStream], batch: &[u8], frame_len: usize, u
         }
     }
     (round_trips, wake_ups)
+}
+
+fn run_open(
+    set: &Epoll,
+    streams: &mut [TcpStream],
+    frame: &[u8],
+    (rate, grain_ns): (u64, u64),
+    until_ns: u64,
+) -> (u64, u64) {
+    let reply_len = frame.len() - 4;
+    let ticks = Epoll::new().expect("epoll");
+    let timer = Timer::new().expect("timer");
+    ticks.add(timer.as_raw_fd(), Interest::Read, 0).expect("epoll add");
+    let mut buffer = vec![0; 64 * 1024];
+    let mut room = [Ready::EMPTY; BATCH];
+    let (mut sent, mut received, mut wake_ups) = (0, 0, 0);
+    let start_ns = monotonic_ns();
+    let mut tick_ns = start_ns;
+    while tick_ns < until_ns {
+        tick_ns += grain_ns;
+        timer.set(Some(tick_ns));
+        ticks.wait(&mut room, 100);
+        wake_ups += 1;
+        let due = (tick_ns - start_ns) * rate / 1_000_000_000;
+        while sent < due {
+            let stream = &mut streams[sent as usize % streams.len()];
+            assert_eq!(stream.write(frame).expect("send"), frame.len(), "a full socket buffer");
+            sent += 1;
+        }
+        loop {
+            let events = set.poll(&mut room);
+            for event in events {
+                received += streams[event.token() as usize].read(&mut buffer).expect("recv");
+            }
+            if events.len() < BATCH {
+                break;
+            }
+        }
+    }
+    ((received / reply_len) as u64, wake_ups)
 }
 
 fn open(target: SocketAddr) -> TcpStream {
