@@ -125,6 +125,7 @@ def summary(**changes: Any) -> Summary:
             "stamps_shared": 0,
             "negative_latencies": 0,
             "clamped_latencies": 0,
+            "clock_steps": 0,
         },
         "notes": [],
     }

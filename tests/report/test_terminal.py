@@ -199,6 +199,7 @@ def test_a_run_that_did_not_come_to_its_end_says_so_at_once(changes: dict[str, A
         ({"messages": {"pushes": 5}}, "0 unanswered   5 pushed by the server"),
         ({"generator": {"stamps_missing": 4}}, "  note        4 reads had no kernel time stamp"),
         ({"generator": {"negative_latencies": 1}}, "  note        1 latencies came out negative"),
+        ({"generator": {"clock_steps": 2}}, "  note        2 times a worker saw the realtime clock being set"),
         ({"generator": {"clamped_latencies": 1}}, "  note        1 latencies were above an hour"),
         (
             {"notes": [{"at_ns": 1, "kind": "worker_lost", "text": "worker 1 of 2 was lost\x07"}]},

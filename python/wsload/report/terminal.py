@@ -357,6 +357,7 @@ def _doubts(summary: Summary, width: int) -> list[Text]:
     said = [printable(note.text) for note in summary.notes]
     for count, words in (
         (generator.stamps_missing, "reads had no kernel time stamp: their arrival is when they were read"),
+        (generator.clock_steps, "times a worker saw the realtime clock being set; latencies do not depend on it"),
         (generator.negative_latencies, "latencies came out negative and count as 0: the clock stepped, or it is a bug"),
         (generator.clamped_latencies, "latencies were above an hour and count as one"),
     ):

@@ -231,7 +231,8 @@ class Generator(_Section):
     polls: int
     rss_bytes_max: int
     back_pressure: int = Field(description="sends of which the kernel took a part or nothing")
-    stamps_missing: int = Field(description="reads stamped by us because the kernel gave no time stamp")
+    stamps_missing: int = Field(description="reads stamped by us because the kernel gave no time stamp, or a stale one")
+    clock_steps: int = Field(description="steps of the realtime clock, as each worker noticed them")
     stamps_shared: int = Field(description="messages that share a kernel stamp with a later one")
     negative_latencies: int
     clamped_latencies: int

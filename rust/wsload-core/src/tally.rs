@@ -100,8 +100,10 @@ closed_list! {
         inflate_out_bytes: sum,
         /// Sends of which the kernel took a part or nothing: the rest waited.
         back_pressure: sum,
-        /// Reads whose arrival had no kernel time stamp and were stamped by us.
+        /// Reads whose arrival had no kernel time stamp, or one from before a step of the clock, and were stamped by us.
         stamps_missing: sum,
+        /// Steps of the realtime clock that were noticed, by all workers together.
+        clock_steps: sum,
         /// Messages that share their kernel stamp with a later message of the same read.
         stamps_shared: sum,
         /// Latencies that came out negative and were recorded as 0: a bug or a stepped clock.

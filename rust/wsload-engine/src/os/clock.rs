@@ -15,29 +15,53 @@ pub fn monotonic_ns() -> u64 {
 
 /// Translates `CLOCK_REALTIME` stamps of the kernel into monotonic time.
 ///
-/// The offset changes only when the realtime clock is stepped; slewing moves both clocks alike.
+/// The offset changes only when the realtime clock is stepped; slewing moves both clocks alike. Reading both clocks
+/// once a millisecond costs less than a descriptor that tells of steps, and finds them as well.
 #[derive(Debug)]
 pub struct ClockMap {
     realtime_minus_monotonic_ns: u64,
     taken_ns: u64,
+    /// An instant shortly before the last step; 0: there was none.
+    stepped_ns: u64,
 }
 
 impl ClockMap {
-    /// How old an offset may get: a clock step distorts at most the stamps of this long.
-    const MAX_AGE_NS: u64 = 10_000_000;
+    /// How old an offset may get: stamps of this long before a step is noticed are off by the step.
+    const MAX_AGE_NS: u64 = 1_000_000;
+    /// Two brackets of the same offset differ by less; a real step is larger.
+    const STEP_NS: u64 = 100_000;
 
     /// Takes the offset now.
     pub fn new() -> Self {
-        Self { realtime_minus_monotonic_ns: measure_offset(), taken_ns: monotonic_ns() }
+        Self { realtime_minus_monotonic_ns: measure_offset(), taken_ns: monotonic_ns(), stepped_ns: 0 }
     }
 
-    /// Takes the offset again when it is older than 10 ms.
+    /// Takes the offset again when it is older than 1 ms; true: the realtime clock has been stepped since.
     #[inline]
-    pub fn refresh(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.taken_ns) > Self::MAX_AGE_NS {
-            self.realtime_minus_monotonic_ns = measure_offset();
-            self.taken_ns = now_ns;
+    pub fn refresh(&mut self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.taken_ns) > Self::MAX_AGE_NS && self.take(now_ns, measure_offset())
+    }
+
+    fn take(&mut self, now_ns: u64, offset_ns: u64) -> bool {
+        let stepped = offset_ns.abs_diff(self.realtime_minus_monotonic_ns) > Self::STEP_NS;
+        if stepped {
+            self.stepped_ns = self.taken_ns;
         }
+        self.realtime_minus_monotonic_ns = offset_ns;
+        self.taken_ns = now_ns;
+        stepped
+    }
+
+    /// When what was read at `read_ns` arrived, by its stamp. `emptied_ns`: when the same connection was last read until
+    /// it was empty. `None` for a stamp that may have been taken before a step of the clock, and so says nothing.
+    #[inline]
+    pub fn arrival(&self, stamp_ns: u64, emptied_ns: u64, read_ns: u64) -> Option<u64> {
+        // The two clocks are joined within some 20 ns: an arrival after its read is that error.
+        let arrival_ns = self.to_monotonic(stamp_ns);
+        if self.stepped_ns <= emptied_ns || self.stepped_ns == 0 {
+            return Some(arrival_ns.min(read_ns));
+        }
+        (self.stepped_ns..=read_ns + Self::STEP_NS).contains(&arrival_ns).then_some(arrival_ns.min(read_ns))
     }
 
     /// Realtime of a monotonic instant, ns since 1970.
@@ -86,12 +110,35 @@ mod tests {
         assert!(translated + 1_000 >= before && translated <= after + 1_000, "{before} {translated} {after}");
     }
 
+    const MS: u64 = 1_000_000;
+
     #[test]
     fn refresh_leaves_a_young_offset_alone() {
-        let mut map = ClockMap { realtime_minus_monotonic_ns: 5, taken_ns: 1_000 };
-        map.refresh(1_000 + ClockMap::MAX_AGE_NS);
+        let mut map = ClockMap { realtime_minus_monotonic_ns: 5, taken_ns: 1_000, stepped_ns: 0 };
+        assert!(!map.refresh(1_000 + ClockMap::MAX_AGE_NS));
         assert_eq!(map.to_monotonic(105), 100);
-        map.refresh(1_001 + ClockMap::MAX_AGE_NS);
+        // The machine's own offset is another than 5 ns: that is a step.
+        assert!(map.refresh(1_001 + ClockMap::MAX_AGE_NS));
         assert_eq!(map.taken_ns, 1_001 + ClockMap::MAX_AGE_NS);
+    }
+
+    #[test]
+    fn a_wobble_of_the_bracket_is_no_step() {
+        let mut map = ClockMap { realtime_minus_monotonic_ns: 3_600_000 * MS, taken_ns: 10 * MS, stepped_ns: 0 };
+        assert!(!map.take(12 * MS, 3_600_000 * MS + 90_000));
+        assert_eq!(map.arrival(3_600_000 * MS + 90_000 + 11 * MS, 0, 12 * MS), Some(11 * MS));
+    }
+
+    #[test]
+    fn a_stamp_from_before_a_step_is_told_apart_from_one_after_it() {
+        for (before, after) in [(1_000_000 * MS, 4_600_000 * MS), (4_600_000 * MS, 1_000_000 * MS)] {
+            let mut map = ClockMap { realtime_minus_monotonic_ns: before, taken_ns: 100 * MS, stepped_ns: 0 };
+            assert!(map.take(102 * MS, after));
+            // Stamped at 99 ms and 101 ms by the old and the new time, read at 103 ms.
+            assert_eq!(map.arrival(before + 99 * MS, 90 * MS, 103 * MS), None);
+            assert_eq!(map.arrival(after + 101 * MS, 90 * MS, 103 * MS), Some(101 * MS));
+            // Read empty after the step: whatever comes now was stamped after it, even if it is read late.
+            assert_eq!(map.arrival(after + 104 * MS, 103 * MS, 900 * MS), Some(104 * MS));
+        }
     }
 }

@@ -276,7 +276,9 @@ impl Shard {
         if !matches!(self.phase, Phase::Idle | Phase::Done) {
             let mut now_ns = monotonic_ns();
             let until_ns = now_ns + budget_ns;
-            self.clock.refresh(now_ns);
+            if self.clock.refresh(now_ns) {
+                self.book.now().counters.clock_steps += 1;
+            }
             self.book.now().counters.polls += 1;
             loop {
                 self.serve_due(now_ns, until_ns);

@@ -62,12 +62,10 @@ impl Shard {
                 return self.transport_over(index, None);
             }
             let read_ns = monotonic_ns();
-            let arrival_ns = match received.stamp_ns {
-                // The two clocks are joined within some 20 ns: an arrival after its read is that error.
-                Some(stamp) => self.clock.to_monotonic(stamp).min(read_ns),
-                None => read_ns,
-            };
-            let unstamped = received.stamp_ns.is_none().then(|| self.book.received_so_far());
+            let emptied_ns = self.slots[index as usize].emptied_ns;
+            let stamp_ns = received.stamp_ns.and_then(|stamp| self.clock.arrival(stamp, emptied_ns, read_ns));
+            let arrival_ns = stamp_ns.unwrap_or(read_ns);
+            let unstamped = stamp_ns.is_none().then(|| self.book.received_so_far());
             // The buffer changes hands while it is read: whatever is heard may act on all of the shard.
             let mut buffer = std::mem::take(&mut self.read_buffer);
             let slot = &self.slots[index as usize];
