@@ -40,6 +40,7 @@ def assert_close(measured: dict[str, Any], expected: dict[str, int], names: tupl
         assert measured[name] == pytest.approx(expected[name], rel=0.02, abs=NOISE_NS), name
 
 
+FAST = {"20k/s", "50k/s"}
 STALL = ["--stall", "207ms/1993ms"]
 UNIFORM = ["--delay", "uniform:20ms,120ms"]
 EXPONENTIAL = ["--delay", "exp:40ms", "--delay-share", "50%"]
@@ -48,6 +49,8 @@ EXPONENTIAL = ["--delay", "exp:40ms", "--delay-share", "50%"]
 @pytest.mark.parametrize(
     ("rate", "fault", "names"),
     [
+        ("20k/s", UNIFORM, ("p50", "p90", "p99")),
+        ("50k/s", UNIFORM, ("p50", "p90")),
         # A stall begins so long after the first message came: messages must lie closer than that one may be late.
         ("500/s", STALL, ("p50", "p99", "max")),
         ("2k/s", STALL, ("p50", "p99", "max")),
@@ -60,7 +63,7 @@ EXPONENTIAL = ["--delay", "exp:40ms", "--delay-share", "50%"]
 def test_response_times_are_those_of_the_script(
     rate: str, fault: list[str], names: tuple[str, ...], tmp_path: Path
 ) -> None:
-    load = ["--rate", rate, "-c", "20", "-d", "4s"]
+    load = ["--rate", rate, *(["-c", "200", "-d", "2s"] if rate in FAST else ["-c", "20", "-d", "4s"])]
     with faulty(*fault) as url:
         result = run_json(url, *load, "--workers", "1", cwd=tmp_path)
     expected = truth(*fault, *load, cwd=tmp_path)
