@@ -230,6 +230,7 @@ class Plan(_Frozen):
     message: PlanMessage | None
     first_message: PlanMessage | None
     matching: Literal["order", "none"] | KeyMatching
+    program: "Program | None" = None
     publishers: int | None
     duration_ns: int | None
     iterations: int | None
@@ -261,3 +262,9 @@ class Plan(_Frozen):
             identity = self.tls.identity.model_copy(update={"key": REDACTED})
             updates["tls"] = self.tls.model_copy(update={"identity": identity})
         return self.model_copy(update=updates)
+
+
+# The program is made of parts of this module.
+from wsload.scenario.program import Program  # noqa: E402
+
+Plan.model_rebuild()

@@ -12,6 +12,7 @@ use crate::frame::opcode::close_code_is_valid;
 use crate::matching::{KeyError, KeySource};
 use crate::schedule::{Stage, Think};
 
+pub mod program;
 mod wire;
 
 pub use wire::{Close, Compression, Dial, Handshake, Identity, Ping, Proxy, Target, Tls, TlsVersion, Trust};
@@ -67,6 +68,9 @@ pub struct Plan {
     pub first_message: Option<Message>,
     /// How a reply finds its send.
     pub matching: Matching,
+    /// Steps instead of one message; the schedule starts iterations of them.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub program: Option<program::Program>,
     /// Length of the measured part, warm-up not included; `None`: until `iterations` are done.
     #[serde(deserialize_with = "Option::deserialize")]
     pub duration_ns: Option<u64>,
@@ -300,7 +304,8 @@ impl Plan {
             require((1..=self.connections).contains(&publishers), "publishers", "are 1 to all connections")?;
         }
         let scheduled = !matches!(self.load, Load::Idle | Load::Echo);
-        require(scheduled == self.message.is_some(), "message", "is needed when something is scheduled, and only then")
+        let alone = scheduled && self.program.is_none();
+        require(alone == self.message.is_some(), "message", "is needed when something is scheduled, and only then")
     }
 
     fn validate_wire(&self) -> Result<(), PlanError> {

@@ -41,6 +41,7 @@ pub fn plan() -> Plan {
         message: Some(message(32)),
         first_message: None,
         matching: Matching::Order,
+        program: None,
         publishers: None,
         duration_ns: None,
         iterations: Some(10),

@@ -1,0 +1,373 @@
+"""The program of a plan: a scenario's steps as data. Its shape is that of `plan/program.rs`, field for field.
+
+What each field means stands there. Optional parts are unions of one-key objects, as serde writes enums.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wsload.scenario.plan import KeyPair, Payload, Think
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Name(_Frozen):
+    """A name under which exchanges are recorded; `total`: it counts in the totals."""
+
+    name: str
+    total: bool
+
+
+class Variable(_Frozen):
+    """A variable of a connection."""
+
+    name: str
+    value: str | None = None
+    lives: Literal["iteration", "connection", "slot"] = "connection"
+    secret: bool = False
+
+
+class Data(_Frozen):
+    """Rows of values."""
+
+    columns: tuple[int, ...]
+    rows: tuple[tuple[str, ...], ...]
+    bind: Literal["connection", "iteration"]
+    order: Literal["sequential", "random"]
+    exhausted: Literal["recycle", "stop", "error"]
+
+
+class Reply(_Frozen):
+    """How a reply finds its message; no key: the next message that nobody else takes."""
+
+    key: KeyPair | None
+    within_ns: int
+
+
+class Outgoing(_Frozen):
+    """A message that a step sends; `name` is a place in `Program.names`."""
+
+    name: int
+    kind: Literal["text", "binary"]
+    payload: Payload
+    template: bool
+    reply: Reply | None
+
+
+class EqTest(_Frozen):
+    """The same JSON value."""
+
+    eq: Any
+
+
+class NeTest(_Frozen):
+    """Another JSON value."""
+
+    ne: Any
+
+
+class LtTest(_Frozen):
+    """A number below."""
+
+    lt: float
+
+
+class LeTest(_Frozen):
+    """A number that is at most this."""
+
+    le: float
+
+
+class GtTest(_Frozen):
+    """A number above."""
+
+    gt: float
+
+
+class GeTest(_Frozen):
+    """A number that is at least this."""
+
+    ge: float
+
+
+class ContainsTest(_Frozen):
+    """A string with this part."""
+
+    contains: str
+
+
+class MatchesTest(_Frozen):
+    """A string in which the expression is found."""
+
+    matches: str
+
+
+Test = Literal["exists"] | EqTest | NeTest | LtTest | LeTest | GtTest | GeTest | ContainsTest | MatchesTest
+
+
+class TypeCondition(_Frozen):
+    """A text or a binary message."""
+
+    type: Literal["text", "binary"]
+
+
+class EqualsCondition(_Frozen):
+    """The whole payload."""
+
+    equals: str
+
+
+class ContainsCondition(_Frozen):
+    """A part of the payload."""
+
+    contains: str
+
+
+class RegexCondition(_Frozen):
+    """Found anywhere in the payload."""
+
+    regex: str
+
+
+class PrefixCondition(_Frozen):
+    """First bytes."""
+
+    prefix: Payload
+
+
+class JsonTest(_Frozen):
+    """A query and what it must find."""
+
+    path: str
+    test: Test
+
+
+class JsonCondition(_Frozen):
+    """Of a JSON text."""
+
+    test_of: JsonTest = Field(alias="json")
+
+
+class SchemaCondition(_Frozen):
+    """Valid by a JSON Schema."""
+
+    by_schema: Any = Field(alias="schema")
+
+
+class SizeRange(_Frozen):
+    """Payload bytes."""
+
+    min: int
+    max: int
+
+
+class SizeCondition(_Frozen):
+    """Of such a size."""
+
+    size: SizeRange
+
+
+class NotCondition(_Frozen):
+    """The opposite."""
+
+    negated: "Condition" = Field(alias="not")
+
+
+Condition = (
+    TypeCondition
+    | EqualsCondition
+    | ContainsCondition
+    | RegexCondition
+    | PrefixCondition
+    | JsonCondition
+    | SchemaCondition
+    | SizeCondition
+    | NotCondition
+)
+
+
+class JsonCapture(_Frozen):
+    """The first value that a query finds."""
+
+    query: str = Field(alias="json")
+
+
+class RegexCapture(_Frozen):
+    """The first group, or all that matches."""
+
+    regex: str
+
+
+class ByteRange(_Frozen):
+    """From `start` up to `end`."""
+
+    start: int
+    end: int | None
+
+
+class BytesCapture(_Frozen):
+    """These bytes."""
+
+    bytes: ByteRange
+
+
+class Capture(_Frozen):
+    """A part of a message that is kept; `variable` is a place in `Program.variables`."""
+
+    variable: int
+    source: JsonCapture | RegexCapture | BytesCapture = Field(alias="from")
+
+
+class Expect(_Frozen):
+    """What a received message must be."""
+
+    conditions: tuple[Condition, ...]
+    within_ns: int
+    captures: tuple[Capture, ...] = ()
+    count: int = 1
+    nothing: bool = False
+
+
+class SendStep(_Frozen):
+    """Send a message; `message` is a place in `Program.messages`."""
+
+    do: Literal["send"] = "send"
+    message: int
+
+
+class ExpectStep(_Frozen):
+    """The next message must be such a one."""
+
+    do: Literal["expect"] = "expect"
+    expect: Expect
+
+
+class WaitForStep(_Frozen):
+    """Wait for such a message."""
+
+    do: Literal["wait_for"] = "wait_for"
+    expect: Expect
+
+
+class ThinkStep(_Frozen):
+    """Wait."""
+
+    do: Literal["think"] = "think"
+    law: Think
+
+
+class RepeatStep(_Frozen):
+    """The same steps several times."""
+
+    do: Literal["repeat"] = "repeat"
+    times: int
+    steps: "tuple[Step, ...]"
+
+
+class ForEachStep(_Frozen):
+    """The same steps for each value."""
+
+    do: Literal["for_each"] = "for_each"
+    variable: int
+    values: tuple[str, ...]
+    steps: "tuple[Step, ...]"
+
+
+class IfStep(_Frozen):
+    """One or the other."""
+
+    do: Literal["if"] = "if"
+    value: str
+    test: Test
+    then: "tuple[Step, ...]"
+    otherwise: "tuple[Step, ...]"
+
+
+class SetStep(_Frozen):
+    """Set a variable."""
+
+    do: Literal["set"] = "set"
+    variable: int
+    value: str
+
+
+class CloseStep(_Frozen):
+    """Close the connection."""
+
+    do: Literal["close"] = "close"
+    code: int
+    reason: str
+
+
+class ReconnectStep(_Frozen):
+    """Close the connection and open it again at once."""
+
+    do: Literal["reconnect"] = "reconnect"
+
+
+class PingStep(_Frozen):
+    """Send a control ping."""
+
+    do: Literal["ping"] = "ping"
+
+
+Step = Annotated[
+    SendStep
+    | ExpectStep
+    | WaitForStep
+    | ThinkStep
+    | RepeatStep
+    | ForEachStep
+    | IfStep
+    | SetStep
+    | CloseStep
+    | ReconnectStep
+    | PingStep,
+    Field(discriminator="do"),
+]
+
+
+class Rule(_Frozen):
+    """What to do with messages that come at any time."""
+
+    when: tuple[Condition, ...]
+    captures: tuple[Capture, ...] = ()
+    steps: tuple[Step, ...] = ()
+    pass_on: bool = False
+
+
+class Every(_Frozen):
+    """Steps on a clock of their own."""
+
+    period_ns: int
+    steps: tuple[Step, ...]
+
+
+class User(_Frozen):
+    """A kind of user."""
+
+    name: str
+    weight: int
+    on_open: tuple[Step, ...] = ()
+    iterate: tuple[Step, ...] = ()
+    on_message: tuple[Rule, ...] = ()
+    every: tuple[Every, ...] = ()
+    on_error: Literal["ignore", "next", "reconnect", "abort"] = "next"
+
+
+class Program(_Frozen):
+    """What each kind of user does; the schedule starts iterations."""
+
+    names: tuple[Name, ...]
+    variables: tuple[Variable, ...] = ()
+    data: Data | None = None
+    messages: tuple[Outgoing, ...]
+    users: tuple[User, ...]
+    handshake_template: bool = False
+
+
+for _model in (NotCondition, RepeatStep, ForEachStep, IfStep):
+    _model.model_rebuild()
