@@ -14,7 +14,7 @@ from wsload.results.header import Header, Host
 from wsload.results.interval import Failure, Interval
 from wsload.results.verdict import Facts, Verdict, judge, local_limits
 from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, parse_authority
-from wsload.scenario.plan import JsonKey, KeySpec, RegexKey
+from wsload.scenario.parts import JsonKey, KeySpec, RegexKey
 
 TOTALS = (
     "response_time",

@@ -2,18 +2,8 @@
 
 from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario, Stage
-from wsload.scenario.plan import (
-    ClosedLoad,
-    EchoLoad,
-    ExponentialThink,
-    FixedThink,
-    IdleLoad,
-    KeyMatching,
-    OpenLoad,
-    Plan,
-    Think,
-    UniformThink,
-)
+from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
+from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, Plan
 from wsload.scenario.url import parse_address, parse_authority, redact_url
 from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 

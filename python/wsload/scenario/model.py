@@ -12,7 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
-from wsload.scenario.plan import Think
+from wsload.scenario.parts import Think
 from wsload.scenario.url import parse_address
 from wsload.scenario.wire import (
     MIN_PING_NS,

@@ -1,26 +1,17 @@
 """The plan: what workers read. Its shape is that of `rust/wsload-core/src/plan.rs`, field for field."""
 
-import base64
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
+
+from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
+from wsload.scenario.program import Program
 
 REDACTED = "***"
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
-Payload = Annotated[
-    bytes,
-    BeforeValidator(lambda value: base64.b64decode(value, validate=True) if isinstance(value, str) else value),
-    PlainSerializer(lambda payload: base64.b64encode(payload).decode(), return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-]
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class PlanTarget(_Frozen):
+class PlanTarget(Frozen):
     """Where to connect and what to ask for there."""
 
     host: str
@@ -29,34 +20,34 @@ class PlanTarget(_Frozen):
     host_header: str
 
 
-class PlanDial(_Frozen):
+class PlanDial(Frozen):
     """An address to open TCP to."""
 
     host: str
     port: int
 
 
-class PlanProxy(_Frozen):
+class PlanProxy(Frozen):
     """An HTTP proxy that is asked to connect."""
 
     authority: str
     authorization: str | None
 
 
-class Authorities(_Frozen):
+class Authorities(Frozen):
     """These authorities and no other (PEM)."""
 
     authorities: str
 
 
-class PlanIdentity(_Frozen):
+class PlanIdentity(Frozen):
     """A client certificate and its key (PEM)."""
 
     certificate: str
     key: str
 
 
-class PlanTls(_Frozen):
+class PlanTls(Frozen):
     """How a connection is secured."""
 
     server_name: str
@@ -67,7 +58,7 @@ class PlanTls(_Frozen):
     resume: bool
 
 
-class PlanOffer(_Frozen):
+class PlanOffer(Frozen):
     """permessage-deflate as it is offered."""
 
     server_no_context_takeover: bool
@@ -76,28 +67,28 @@ class PlanOffer(_Frozen):
     client_max_window_bits: int
 
 
-class PlanCompression(_Frozen):
+class PlanCompression(Frozen):
     """What is offered, and zlib's level."""
 
     offer: PlanOffer
     level: int
 
 
-class PlanPing(_Frozen):
+class PlanPing(Frozen):
     """Pings of ours."""
 
     interval_ns: int
     timeout_ns: int
 
 
-class PlanClose(_Frozen):
+class PlanClose(Frozen):
     """Code and reason of our Close at the end."""
 
     code: int
     reason: str
 
 
-class PlanHandshake(_Frozen):
+class PlanHandshake(Frozen):
     """What the opening handshake carries beside what RFC 6455 asks for."""
 
     headers: tuple[tuple[str, str], ...]
@@ -109,32 +100,7 @@ class PlanHandshake(_Frozen):
     compression: PlanCompression | None
 
 
-class FixedThink(_Frozen):
-    """Always the same wait."""
-
-    law: Literal["fixed"] = "fixed"
-    span_ns: int
-
-
-class UniformThink(_Frozen):
-    """Any wait between two."""
-
-    law: Literal["uniform"] = "uniform"
-    low_ns: int
-    high_ns: int
-
-
-class ExponentialThink(_Frozen):
-    """Waits of independent users."""
-
-    law: Literal["exponential"] = "exponential"
-    mean_ns: int
-
-
-Think = Annotated[FixedThink | UniformThink | ExponentialThink, Field(discriminator="law")]
-
-
-class ClosedLoad(_Frozen):
+class ClosedLoad(Frozen):
     """Each connection keeps `in_flight` messages outstanding; with `think` a user waits between reply and send."""
 
     model: Literal["closed"] = "closed"
@@ -142,14 +108,14 @@ class ClosedLoad(_Frozen):
     think: Think | None = None
 
 
-class PlanStage(_Frozen):
+class PlanStage(Frozen):
     """Reach a rate over a time."""
 
     duration_ns: int
     target_per_s: float
 
 
-class OpenLoad(_Frozen):
+class OpenLoad(Frozen):
     """Messages are due on a schedule that ignores how the server is doing."""
 
     model: Literal["open"] = "open"
@@ -158,13 +124,13 @@ class OpenLoad(_Frozen):
     arrivals: Literal["constant", "poisson"]
 
 
-class IdleLoad(_Frozen):
+class IdleLoad(Frozen):
     """Connections only listen."""
 
     model: Literal["idle"] = "idle"
 
 
-class EchoLoad(_Frozen):
+class EchoLoad(Frozen):
     """Connections send back what they receive."""
 
     model: Literal["echo"] = "echo"
@@ -173,35 +139,13 @@ class EchoLoad(_Frozen):
 Load = Annotated[ClosedLoad | OpenLoad | IdleLoad | EchoLoad, Field(discriminator="model")]
 
 
-class JsonKey(_Frozen):
-    """At a path of a JSON text (RFC 9535, one value)."""
-
-    path: str = Field(alias="json")
-
-
-class RegexKey(_Frozen):
-    """What a regular expression finds."""
-
-    expression: str = Field(alias="regex")
-
-
-KeySpec = Literal["echo"] | JsonKey | RegexKey
-
-
-class KeyPair(_Frozen):
-    """Where a key stands in what is sent and in what is received."""
-
-    sent: KeySpec
-    received: KeySpec
-
-
-class KeyMatching(_Frozen):
+class KeyMatching(Frozen):
     """A message answers the one that holds the same key."""
 
     key: KeyPair
 
 
-class PlanMessage(_Frozen):
+class PlanMessage(Frozen):
     """A message to send; a template is rendered for each send."""
 
     name: str
@@ -210,7 +154,7 @@ class PlanMessage(_Frozen):
     template: bool = False
 
 
-class Plan(_Frozen):
+class Plan(Frozen):
     """A resolved run. Every `_ns` is nanoseconds; the meaning of each field stands in `plan.rs`."""
 
     schema_version: Literal[1] = 1
@@ -230,7 +174,7 @@ class Plan(_Frozen):
     message: PlanMessage | None
     first_message: PlanMessage | None
     matching: Literal["order", "none"] | KeyMatching
-    program: "Program | None" = None
+    program: Program | None = None
     publishers: int | None
     duration_ns: int | None
     iterations: int | None
@@ -262,9 +206,3 @@ class Plan(_Frozen):
             identity = self.tls.identity.model_copy(update={"key": REDACTED})
             updates["tls"] = self.tls.model_copy(update={"identity": identity})
         return self.model_copy(update=updates)
-
-
-# The program is made of parts of this module.
-from wsload.scenario.program import Program  # noqa: E402
-
-Plan.model_rebuild()

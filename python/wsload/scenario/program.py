@@ -5,23 +5,19 @@ What each field means stands there. Optional parts are unions of one-key objects
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from wsload.scenario.plan import KeyPair, Payload, Think
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
 
 
-class Name(_Frozen):
+class Name(Frozen):
     """A name under which exchanges are recorded; `total`: it counts in the totals."""
 
     name: str
     total: bool
 
 
-class Variable(_Frozen):
+class Variable(Frozen):
     """A variable of a connection."""
 
     name: str
@@ -30,7 +26,7 @@ class Variable(_Frozen):
     secret: bool = False
 
 
-class Data(_Frozen):
+class Data(Frozen):
     """Rows of values."""
 
     columns: tuple[int, ...]
@@ -40,14 +36,14 @@ class Data(_Frozen):
     exhausted: Literal["recycle", "stop", "error"]
 
 
-class Reply(_Frozen):
+class Reply(Frozen):
     """How a reply finds its message; no key: the next message that nobody else takes."""
 
     key: KeyPair | None
     within_ns: int
 
 
-class Outgoing(_Frozen):
+class Outgoing(Frozen):
     """A message that a step sends; `name` is a place in `Program.names`."""
 
     name: int
@@ -57,49 +53,49 @@ class Outgoing(_Frozen):
     reply: Reply | None
 
 
-class EqTest(_Frozen):
+class EqTest(Frozen):
     """The same JSON value."""
 
     eq: Any
 
 
-class NeTest(_Frozen):
+class NeTest(Frozen):
     """Another JSON value."""
 
     ne: Any
 
 
-class LtTest(_Frozen):
+class LtTest(Frozen):
     """A number below."""
 
     lt: float
 
 
-class LeTest(_Frozen):
+class LeTest(Frozen):
     """A number that is at most this."""
 
     le: float
 
 
-class GtTest(_Frozen):
+class GtTest(Frozen):
     """A number above."""
 
     gt: float
 
 
-class GeTest(_Frozen):
+class GeTest(Frozen):
     """A number that is at least this."""
 
     ge: float
 
 
-class ContainsTest(_Frozen):
+class ContainsTest(Frozen):
     """A string with this part."""
 
     contains: str
 
 
-class MatchesTest(_Frozen):
+class MatchesTest(Frozen):
     """A string in which the expression is found."""
 
     matches: str
@@ -108,69 +104,69 @@ class MatchesTest(_Frozen):
 Test = Literal["exists"] | EqTest | NeTest | LtTest | LeTest | GtTest | GeTest | ContainsTest | MatchesTest
 
 
-class TypeCondition(_Frozen):
+class TypeCondition(Frozen):
     """A text or a binary message."""
 
     type: Literal["text", "binary"]
 
 
-class EqualsCondition(_Frozen):
+class EqualsCondition(Frozen):
     """The whole payload."""
 
     equals: str
 
 
-class ContainsCondition(_Frozen):
+class ContainsCondition(Frozen):
     """A part of the payload."""
 
     contains: str
 
 
-class RegexCondition(_Frozen):
+class RegexCondition(Frozen):
     """Found anywhere in the payload."""
 
     regex: str
 
 
-class PrefixCondition(_Frozen):
+class PrefixCondition(Frozen):
     """First bytes."""
 
     prefix: Payload
 
 
-class JsonTest(_Frozen):
+class JsonTest(Frozen):
     """A query and what it must find."""
 
     path: str
     test: Test
 
 
-class JsonCondition(_Frozen):
+class JsonCondition(Frozen):
     """Of a JSON text."""
 
     test_of: JsonTest = Field(alias="json")
 
 
-class SchemaCondition(_Frozen):
+class SchemaCondition(Frozen):
     """Valid by a JSON Schema."""
 
     by_schema: Any = Field(alias="schema")
 
 
-class SizeRange(_Frozen):
+class SizeRange(Frozen):
     """Payload bytes."""
 
     min: int
     max: int
 
 
-class SizeCondition(_Frozen):
+class SizeCondition(Frozen):
     """Of such a size."""
 
     size: SizeRange
 
 
-class NotCondition(_Frozen):
+class NotCondition(Frozen):
     """The opposite."""
 
     negated: "Condition" = Field(alias="not")
@@ -189,39 +185,39 @@ Condition = (
 )
 
 
-class JsonCapture(_Frozen):
+class JsonCapture(Frozen):
     """The first value that a query finds."""
 
     query: str = Field(alias="json")
 
 
-class RegexCapture(_Frozen):
+class RegexCapture(Frozen):
     """The first group, or all that matches."""
 
     regex: str
 
 
-class ByteRange(_Frozen):
+class ByteRange(Frozen):
     """From `start` up to `end`."""
 
     start: int
     end: int | None
 
 
-class BytesCapture(_Frozen):
+class BytesCapture(Frozen):
     """These bytes."""
 
     bytes: ByteRange
 
 
-class Capture(_Frozen):
+class Capture(Frozen):
     """A part of a message that is kept; `variable` is a place in `Program.variables`."""
 
     variable: int
     source: JsonCapture | RegexCapture | BytesCapture = Field(alias="from")
 
 
-class Expect(_Frozen):
+class Expect(Frozen):
     """What a received message must be."""
 
     conditions: tuple[Condition, ...]
@@ -231,35 +227,35 @@ class Expect(_Frozen):
     nothing: bool = False
 
 
-class SendStep(_Frozen):
+class SendStep(Frozen):
     """Send a message; `message` is a place in `Program.messages`."""
 
     do: Literal["send"] = "send"
     message: int
 
 
-class ExpectStep(_Frozen):
+class ExpectStep(Frozen):
     """The next message must be such a one."""
 
     do: Literal["expect"] = "expect"
     expect: Expect
 
 
-class WaitForStep(_Frozen):
+class WaitForStep(Frozen):
     """Wait for such a message."""
 
     do: Literal["wait_for"] = "wait_for"
     expect: Expect
 
 
-class ThinkStep(_Frozen):
+class ThinkStep(Frozen):
     """Wait."""
 
     do: Literal["think"] = "think"
     law: Think
 
 
-class RepeatStep(_Frozen):
+class RepeatStep(Frozen):
     """The same steps several times."""
 
     do: Literal["repeat"] = "repeat"
@@ -267,7 +263,7 @@ class RepeatStep(_Frozen):
     steps: "tuple[Step, ...]"
 
 
-class ForEachStep(_Frozen):
+class ForEachStep(Frozen):
     """The same steps for each value."""
 
     do: Literal["for_each"] = "for_each"
@@ -276,7 +272,7 @@ class ForEachStep(_Frozen):
     steps: "tuple[Step, ...]"
 
 
-class IfStep(_Frozen):
+class IfStep(Frozen):
     """One or the other."""
 
     do: Literal["if"] = "if"
@@ -286,7 +282,7 @@ class IfStep(_Frozen):
     otherwise: "tuple[Step, ...]"
 
 
-class SetStep(_Frozen):
+class SetStep(Frozen):
     """Set a variable."""
 
     do: Literal["set"] = "set"
@@ -294,7 +290,7 @@ class SetStep(_Frozen):
     value: str
 
 
-class CloseStep(_Frozen):
+class CloseStep(Frozen):
     """Close the connection."""
 
     do: Literal["close"] = "close"
@@ -302,13 +298,13 @@ class CloseStep(_Frozen):
     reason: str
 
 
-class ReconnectStep(_Frozen):
+class ReconnectStep(Frozen):
     """Close the connection and open it again at once."""
 
     do: Literal["reconnect"] = "reconnect"
 
 
-class PingStep(_Frozen):
+class PingStep(Frozen):
     """Send a control ping."""
 
     do: Literal["ping"] = "ping"
@@ -330,7 +326,7 @@ Step = Annotated[
 ]
 
 
-class Rule(_Frozen):
+class Rule(Frozen):
     """What to do with messages that come at any time."""
 
     when: tuple[Condition, ...]
@@ -339,14 +335,14 @@ class Rule(_Frozen):
     pass_on: bool = False
 
 
-class Every(_Frozen):
+class Every(Frozen):
     """Steps on a clock of their own."""
 
     period_ns: int
     steps: tuple[Step, ...]
 
 
-class User(_Frozen):
+class User(Frozen):
     """A kind of user."""
 
     name: str
@@ -358,7 +354,7 @@ class User(_Frozen):
     on_error: Literal["ignore", "next", "reconnect", "abort"] = "next"
 
 
-class Program(_Frozen):
+class Program(Frozen):
     """What each kind of user does; the schedule starts iterations."""
 
     names: tuple[Name, ...]

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from wsload.errors import UsageError
-from wsload.scenario.plan import JsonKey, KeyMatching, KeyPair, KeySpec, RegexKey
+from wsload.scenario.parts import JsonKey, KeyPair, KeySpec, RegexKey
+from wsload.scenario.plan import KeyMatching
 from wsload.scenario.url import Address, parse_authority, redact_url
 
 MAX_REASON_BYTES = 123
