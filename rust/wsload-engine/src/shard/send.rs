@@ -150,7 +150,10 @@ impl Shard {
             Some(template) => {
                 let unix_ns = clock.to_realtime(monotonic_ns());
                 let slot = settings.global_slot(index);
-                template.render(&RenderContext { seed: settings.seed, slot, seq: *sent, unix_ns }, &mut rendered);
+                template.render(
+                    &RenderContext { seed: settings.seed, slot, seq: *sent, iteration: *sent, unix_ns },
+                    &mut rendered,
+                );
                 &rendered
             }
             None => &message.bytes,

@@ -41,7 +41,7 @@ impl TryFrom<&Message> for Payload {
             let compiled = Template::compile(text).map_err(|error| format!("--message: {error}"))?;
             if compiled.is_static() {
                 let mut rendered = Vec::new();
-                compiled.render(&RenderContext { seed: 0, slot: 0, seq: 0, unix_ns: 0 }, &mut rendered);
+                compiled.render(&RenderContext { seed: 0, slot: 0, seq: 0, iteration: 0, unix_ns: 0 }, &mut rendered);
                 bytes = rendered;
             } else {
                 template = Some(compiled);
@@ -68,7 +68,9 @@ impl Keys {
         let of = |slot, seq| {
             let mut bytes = Vec::new();
             match &message.template {
-                Some(template) => template.render(&RenderContext { seed: 1, slot, seq, unix_ns: 0 }, &mut bytes),
+                Some(template) => {
+                    template.render(&RenderContext { seed: 1, slot, seq, iteration: seq, unix_ns: 0 }, &mut bytes)
+                }
                 None => bytes.extend_from_slice(&message.bytes),
             }
             keys.sent.key_of(&bytes)
