@@ -84,8 +84,9 @@ pub struct Interval {
 impl Snapshot {
     /// The block of this interval.
     pub fn encode(&self) -> Vec<u8> {
-        let recorded = self.recorder.histograms().map(|(metric, histogram)| {
-            let message = if metric.per_message() { self.message_name.to_string() } else { String::new() };
+        let recorded = self.recorder.histograms().map(|(metric, name, histogram)| {
+            let name = self.message_names.get(name).filter(|_| metric.per_message());
+            let message = name.map_or_else(String::new, ToString::to_string);
             (metric, message, histogram.encode())
         });
         let header = Header {
@@ -219,8 +220,8 @@ mod tests {
         recorder.close_codes.insert(1000, 2);
         recorder.failures.add(FailureKind::Refused, "", 1, 77 + index, "nobody there");
         let gauges = crate::tally::Gauges { open_connections: 3, ..Default::default() };
-        let message_name = Arc::from("say");
-        Snapshot { index, warmup: false, start_ns: 100, end_ns: 200, gauges, message_name, recorder, pool }
+        let message_names = Arc::from(["say".into()]);
+        Snapshot { index, warmup: false, start_ns: 100, end_ns: 200, gauges, message_names, recorder, pool }
     }
 
     #[test]

@@ -21,9 +21,12 @@ pub struct Recorder {
     pub close_codes: BTreeMap<u16, u64>,
     /// What new connections agreed on with the server.
     pub negotiated: Negotiated,
-    /// By place of the metric; made at its first value (132 KiB each).
-    histograms: [Option<Box<LatencyHistogram>>; Metric::ALL.len()],
+    /// By place of the message name. Metrics that have none stand with the first.
+    histograms: Vec<OfName>,
 }
+
+/// By place of the metric; made at its first value (132 KiB each).
+type OfName = [Option<Box<LatencyHistogram>>; Metric::ALL.len()];
 
 impl Recorder {
     /// An empty recorder.
@@ -31,10 +34,20 @@ impl Recorder {
         Self::default()
     }
 
-    /// Records a latency.
+    /// Records a latency of a metric without names.
     #[inline]
     pub fn record(&mut self, metric: Metric, value_ns: u64) {
-        let histogram = self.histograms[metric as usize].get_or_insert_with(Box::default);
+        self.record_as(metric, 0, value_ns);
+    }
+
+    /// Records a latency under the message name at a place.
+    #[inline]
+    pub fn record_as(&mut self, metric: Metric, name: u16, value_ns: u64) {
+        let name = usize::from(name);
+        if name >= self.histograms.len() {
+            self.histograms.resize_with(name + 1, || [const { None }; Metric::ALL.len()]);
+        }
+        let histogram = self.histograms[name][metric as usize].get_or_insert_with(Box::default);
         if !histogram.record(value_ns) {
             self.counters.clamped_latencies += 1;
         }
@@ -44,17 +57,25 @@ impl Recorder {
     /// recorded as 0.
     #[inline]
     pub fn record_between(&mut self, metric: Metric, from_ns: u64, to_ns: u64) {
+        self.record_between_as(metric, 0, from_ns, to_ns);
+    }
+
+    /// The same under the message name at a place.
+    #[inline]
+    pub fn record_between_as(&mut self, metric: Metric, name: u16, from_ns: u64, to_ns: u64) {
         if to_ns < from_ns {
             self.counters.negative_latencies += 1;
         }
-        self.record(metric, to_ns.saturating_sub(from_ns));
+        self.record_as(metric, name, to_ns.saturating_sub(from_ns));
     }
 
-    /// The metrics that have values.
-    pub(super) fn histograms(&self) -> impl Iterator<Item = (Metric, &LatencyHistogram)> {
-        let all = Metric::ALL.iter().zip(&self.histograms);
-        all.filter_map(|(metric, histogram)| Some((*metric, histogram.as_deref()?)))
-            .filter(|(_, histogram)| !histogram.is_empty())
+    /// The metrics that have values, with the place of their message name.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (Metric, usize, &LatencyHistogram)> {
+        self.histograms.iter().enumerate().flat_map(|(name, of_name)| {
+            let all = Metric::ALL.iter().zip(of_name);
+            all.filter_map(move |(metric, histogram)| Some((*metric, name, histogram.as_deref()?)))
+                .filter(|(_, _, histogram)| !histogram.is_empty())
+        })
     }
 
     /// Forgets everything and keeps the memory.
@@ -63,7 +84,7 @@ impl Recorder {
         self.failures.clear();
         self.close_codes.clear();
         self.negotiated.clear();
-        self.histograms.iter_mut().flatten().for_each(|histogram| histogram.clear());
+        self.histograms.iter_mut().flatten().flatten().for_each(|histogram| histogram.clear());
     }
 }
 
@@ -101,8 +122,8 @@ pub struct Snapshot {
     pub end_ns: u64,
     /// How things stood at its end.
     pub gauges: Gauges,
-    /// Name under which per-message metrics are kept.
-    pub message_name: Arc<str>,
+    /// Names under which per-message metrics are kept.
+    pub message_names: Arc<[Box<str>]>,
     /// What was recorded; goes back to `pool`.
     pub recorder: Box<Recorder>,
     /// Where the recorder came from.
@@ -120,7 +141,7 @@ mod tests {
     use super::*;
 
     fn counts(recorder: &Recorder) -> Vec<(Metric, u64)> {
-        recorder.histograms().map(|(metric, histogram)| (metric, histogram.count())).collect()
+        recorder.histograms().map(|(metric, _, histogram)| (metric, histogram.count())).collect()
     }
 
     #[test]
@@ -142,9 +163,9 @@ mod tests {
     #[test]
     fn a_recorder_owns_no_histogram_of_a_metric_without_values() {
         let mut recorder = Recorder::new();
-        assert!(recorder.histograms.iter().all(Option::is_none));
+        assert!(recorder.histograms.is_empty());
         recorder.record(Metric::SendLag, 7);
-        assert_eq!(recorder.histograms.iter().flatten().count(), 1);
+        assert_eq!(recorder.histograms.iter().flatten().flatten().count(), 1);
     }
 
     #[test]
@@ -160,12 +181,12 @@ mod tests {
             start_ns: 0,
             end_ns: 1,
             gauges: Gauges::default(),
-            message_name: "message".into(),
+            message_names: Arc::new(["message".into()]),
             recorder,
             pool: pool.clone(),
         });
         let again = pool.take();
-        assert!(again.histograms[Metric::SendLag as usize].is_some());
+        assert!(again.histograms[0][Metric::SendLag as usize].is_some());
         assert_eq!((counts(&again), again.counters.sent, again.close_codes.len()), (Vec::new(), 0, 0));
     }
 }

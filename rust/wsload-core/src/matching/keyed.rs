@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn sent(at_ns: u64) -> Sent {
-        Sent { intended_ns: at_ns, sent_ns: at_ns, warmup: false }
+        Sent { intended_ns: at_ns, sent_ns: at_ns, warmup: false, name: 0 }
     }
 
     #[test]

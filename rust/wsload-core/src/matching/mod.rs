@@ -21,4 +21,6 @@ pub struct Sent {
     pub sent_ns: u64,
     /// It was intended during the warm-up.
     pub warmup: bool,
+    /// Place of the name under which it is recorded.
+    pub name: u16,
 }

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn sent(at: u64) -> Sent {
-        Sent { intended_ns: at, sent_ns: at + 1, warmup: false }
+        Sent { intended_ns: at, sent_ns: at + 1, warmup: false, name: 0 }
     }
 
     #[test]

@@ -385,6 +385,7 @@ mod tests {
             "message": {"name": "message", "kind": "binary", "payload": "AP8=", "template": false},
             "first_message": {"name": "first", "kind": "text", "payload": "w6k=", "template": true},
             "matching": {"key": {"sent": {"json": "$.id"}, "received": "echo"}},
+            "program": null,
             "duration_ns": 30_000_000_000_u64,
             "publishers": 10,
             "iterations": null,

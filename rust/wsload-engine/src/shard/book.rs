@@ -7,6 +7,7 @@ use wsload_core::deflate::CompressedBytes;
 use wsload_core::fanout::{Delivery, FanOut, Published, Reach};
 use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
 use wsload_core::matching::{InFlight, KeyedInFlight, Queue, Received, Sent};
+use wsload_core::plan::program::Name;
 use wsload_core::tally::{FailureKind, Gauges};
 
 use crate::os::{CpuTime, cpu_time};
@@ -25,7 +26,9 @@ pub(super) struct Book {
     intervals: Intervals,
     cpu: CpuTime,
     finished: VecDeque<Snapshot>,
-    message_name: Arc<str>,
+    message_names: Arc<[Box<str>]>,
+    /// By place of the name: its exchanges count in the totals.
+    in_total: Vec<bool>,
     pool: RecorderPool,
 }
 
@@ -77,7 +80,7 @@ impl Intervals {
 }
 
 impl Book {
-    pub(super) fn new(interval_ns: u64, message_name: &str, by_key: bool) -> Self {
+    pub(super) fn new(interval_ns: u64, names: &[Name], by_key: bool) -> Self {
         let pool = RecorderPool::default();
         Self {
             measured: pool.take(),
@@ -98,7 +101,8 @@ impl Book {
             },
             cpu: cpu_time(),
             finished: VecDeque::new(),
-            message_name: message_name.into(),
+            message_names: names.iter().map(|name| name.name.as_str().into()).collect(),
+            in_total: names.iter().map(|name| name.total).collect(),
             pool,
         }
     }
@@ -155,13 +159,13 @@ impl Book {
 
     /// A message goes to the kernel, which could have taken it at `able_ns`; with `queue`, a reply is awaited.
     #[inline]
-    pub(super) fn sent(&mut self, queue: Option<&mut Queue>, intended_ns: u64, able_ns: u64, sent_ns: u64) {
+    pub(super) fn sent(&mut self, queue: Option<&mut Queue>, name: u16, intended_ns: u64, able_ns: u64, sent_ns: u64) {
         let warmup = self.is_warmup(intended_ns);
         let recorder = self.of(warmup);
         recorder.counters.sent += 1;
-        recorder.record_between(Metric::SendLag, able_ns, sent_ns);
+        recorder.record_between_as(Metric::SendLag, name, able_ns, sent_ns);
         if let Some(queue) = queue {
-            self.in_flight.push(queue, Sent { intended_ns, sent_ns, warmup });
+            self.in_flight.push(queue, Sent { intended_ns, sent_ns, warmup, name });
         }
     }
 
@@ -204,9 +208,9 @@ impl Book {
         let recorder = self.of(sent.warmup);
         recorder.counters.received += 1;
         recorder.counters.answered += 1;
-        recorder.record_between(Metric::ResponseTime, sent.intended_ns, arrival_ns);
-        recorder.record_between(Metric::ServiceTime, sent.sent_ns, arrival_ns);
-        recorder.record_between(Metric::ReceiveLag, arrival_ns, read_ns);
+        recorder.record_between_as(Metric::ResponseTime, sent.name, sent.intended_ns, arrival_ns);
+        recorder.record_between_as(Metric::ServiceTime, sent.name, sent.sent_ns, arrival_ns);
+        recorder.record_between_as(Metric::ReceiveLag, sent.name, arrival_ns, read_ns);
     }
 
     /// A message arrived that answers nothing; the one before it on this connection arrived at `last_ns`, if not 0.
@@ -226,8 +230,8 @@ impl Book {
         let earliest_ns = emptied_ns.max(sent.sent_ns).min(arrival_ns);
         if earliest_ns < arrival_ns {
             let recorder = self.of(sent.warmup);
-            recorder.record_between(Metric::ResponseUncertain, sent.intended_ns, arrival_ns);
-            recorder.record_between(Metric::ResponseEarliest, sent.intended_ns, earliest_ns);
+            recorder.record_between_as(Metric::ResponseUncertain, sent.name, sent.intended_ns, arrival_ns);
+            recorder.record_between_as(Metric::ResponseEarliest, sent.name, sent.intended_ns, earliest_ns);
         }
     }
 
@@ -318,8 +322,8 @@ impl Book {
         keyed.expire(before_ns, |slot, sent| {
             let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
             recorder.counters.unanswered += 1;
-            recorder.record_between(Metric::ResponseCensored, sent.intended_ns, now_ns);
-            recorder.record_between(Metric::ServiceCensored, sent.sent_ns, now_ns);
+            recorder.record_between_as(Metric::ResponseCensored, sent.name, sent.intended_ns, now_ns);
+            recorder.record_between_as(Metric::ServiceCensored, sent.name, sent.sent_ns, now_ns);
             let example = "no reply within the reply time-out";
             recorder.failures.add(FailureKind::Unanswered, "reply time-out", 1, now_ns, example);
             each(slot);
@@ -338,8 +342,8 @@ impl Book {
         let mut count = |sent: Sent| {
             lost[usize::from(sent.warmup)] += 1;
             let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
-            recorder.record_between(Metric::ResponseCensored, sent.intended_ns, now_ns);
-            recorder.record_between(Metric::ServiceCensored, sent.sent_ns, now_ns);
+            recorder.record_between_as(Metric::ResponseCensored, sent.name, sent.intended_ns, now_ns);
+            recorder.record_between_as(Metric::ServiceCensored, sent.name, sent.sent_ns, now_ns);
         };
         if *by_key {
             keyed.give_up(queue, slot, &mut count);
@@ -361,11 +365,11 @@ impl Book {
     }
 
     /// A message that was due and will not be sent any more.
-    pub(super) fn never_sent(&mut self, intended_ns: u64, now_ns: u64) {
+    pub(super) fn never_sent(&mut self, name: u16, intended_ns: u64, now_ns: u64) {
         let warmup = self.is_warmup(intended_ns);
         let recorder = self.of(warmup);
         recorder.counters.unsent += 1;
-        recorder.record_between(Metric::ResponseCensored, intended_ns, now_ns);
+        recorder.record_between_as(Metric::ResponseCensored, name, intended_ns, now_ns);
     }
 
     /// The send that has waited longest in `queue`.
@@ -424,7 +428,7 @@ impl Book {
             start_ns: self.intervals.start_ns,
             end_ns,
             gauges,
-            message_name: Arc::clone(&self.message_name),
+            message_names: Arc::clone(&self.message_names),
             recorder,
             pool: self.pool.clone(),
         });

@@ -384,7 +384,11 @@ impl Shard {
             let mut next = Some(slot.next_send);
             for _ in 0..std::mem::take(&mut slot.backlog) {
                 let Some(cursor) = next else { break };
-                self.book.never_sent(self.settings.grain.round_up(epoch_ns + cursor.due_ns), now_ns);
+                self.book.never_sent(
+                    self.settings.name,
+                    self.settings.grain.round_up(epoch_ns + cursor.due_ns),
+                    now_ns,
+                );
                 next = schedule.next(slot_number, cursor);
             }
         }

@@ -236,7 +236,7 @@ impl Shard {
                 plain: Vec::new(),
                 echo: Vec::new(),
             },
-            book: Book::new(settings.interval_ns, &settings.message_name, settings.keys.is_some()),
+            book: Book::new(settings.interval_ns, &settings.names, settings.keys.is_some()),
             sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),

@@ -126,7 +126,7 @@ impl Shard {
             }
             let sent_ns = monotonic_ns();
             for _ in 0..count {
-                book.sent(Some(awaiting), ready_ns, able_ns, sent_ns);
+                book.sent(Some(awaiting), settings.name, ready_ns, able_ns, sent_ns);
             }
         }
         self.book.due(count, ready_ns);
@@ -164,7 +164,7 @@ impl Shard {
             let sent_ns = monotonic_ns();
             match &settings.keys {
                 Some(keys) => {
-                    book.sent(None, intended_ns, able_ns, sent_ns);
+                    book.sent(None, settings.name, intended_ns, able_ns, sent_ns);
                     let warmup = book.is_warmup(intended_ns);
                     let key = keys.sent.key_of(bytes);
                     if settings.publishers.is_some() {
@@ -173,12 +173,23 @@ impl Shard {
                         let message = Published { publisher, number, intended_ns, sent_ns, warmup, expected };
                         book.publish(key, settings.slots, message);
                     } else {
-                        book.await_key(awaiting, index, key, Sent { intended_ns, sent_ns, warmup });
+                        book.await_key(
+                            awaiting,
+                            index,
+                            key,
+                            Sent { intended_ns, sent_ns, warmup, name: settings.name },
+                        );
                     }
                     keys_due_ns.get_or_insert(sent_ns + settings.reply_timeout_ns);
                 }
                 None => {
-                    book.sent(settings.awaits_replies.then_some(awaiting), intended_ns, able_ns, sent_ns);
+                    book.sent(
+                        settings.awaits_replies.then_some(awaiting),
+                        settings.name,
+                        intended_ns,
+                        able_ns,
+                        sent_ns,
+                    );
                 }
             }
         }
@@ -206,7 +217,7 @@ impl Shard {
             // What waited for a connection, or for the server to read, is no lateness of ours.
             let able_ns = intended_ns.max(*step_ns);
             let sent_ns = monotonic_ns();
-            book.sent(settings.awaits_replies.then_some(&mut *awaiting), intended_ns, able_ns, sent_ns);
+            book.sent(settings.awaits_replies.then_some(&mut *awaiting), settings.name, intended_ns, able_ns, sent_ns);
             *backlog -= 1;
             count += 1;
             if let Some(next) = schedule.next(slot_number, *next_send) {

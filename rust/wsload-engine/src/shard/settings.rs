@@ -8,6 +8,7 @@ use wsload_core::handshake::Request;
 use wsload_core::handshake::connect_request;
 use wsload_core::matching::KeySource;
 use wsload_core::message::Limits;
+use wsload_core::plan::program::Name;
 use wsload_core::plan::{Close, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan};
 use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
 use wsload_core::template::{RenderContext, Template};
@@ -103,7 +104,9 @@ pub(super) struct Settings {
     pub(super) slots: u32,
     pub(super) drive: Drive,
     pub(super) message: Option<Payload>,
-    pub(super) message_name: String,
+    /// Names under which exchanges are recorded, and which of them is the schedule's message.
+    pub(super) names: Vec<Name>,
+    pub(super) name: u16,
     pub(super) first_message: Option<Payload>,
     pub(super) awaits_replies: bool,
     pub(super) keys: Option<Keys>,
@@ -170,7 +173,8 @@ impl Settings {
                 || message.as_ref().is_some_and(|message| message.template.is_some()),
             keys: Keys::new(&plan.matching, message.as_ref())?,
             message,
-            message_name: plan.message.as_ref().map_or_else(String::new, |message| message.name.clone()),
+            names: names(plan),
+            name: 0,
             first_message: plan.first_message.as_ref().map(Payload::try_from).transpose()?,
             awaits_replies: plan.matching != Matching::None,
             connect_gap_ns: plan.connect_rate_per_s.map(|rate| (1e9 * f64::from(workers) / rate) as u64),
@@ -212,5 +216,14 @@ impl Settings {
     /// Closed loop: how many messages slot `index` may send in the whole run.
     pub(super) fn closed_share(&self, index: u32) -> u64 {
         self.iterations.map_or(u64::MAX, |total| share(total, self.connections, self.global_slot(index)))
+    }
+}
+
+/// Names of exchanges: those of the program, or that of the one message.
+fn names(plan: &Plan) -> Vec<Name> {
+    match (&plan.program, &plan.message) {
+        (Some(program), _) => program.names.clone(),
+        (None, Some(message)) => vec![Name { name: message.name.clone(), total: true }],
+        (None, None) => Vec::new(),
     }
 }
