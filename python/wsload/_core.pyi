@@ -11,6 +11,7 @@ __all__ = [
     "PLAN_SCHEMA_VERSION",
     "Histogram",
     "Interval",
+    "JsonPath",
     "Shard",
     "Snapshot",
     "build_info",
@@ -126,3 +127,20 @@ class Histogram:
     def mean(self) -> float: ...
     def value_at_quantile(self, quantile: float) -> int:
         """The value at `quantile` (0 to 1), as its histogram step prints it. ValueError: outside 0 to 1."""
+
+@final
+class JsonPath:
+    """A JSONPath query (RFC 9535)."""
+
+    def __new__(cls, text: str) -> JsonPath:
+        """Reads a query.
+
+        Raises:
+            ValueError: it is none; the text says where it goes wrong.
+        """
+
+    def all(self, payload: bytes) -> list[str]:
+        """The JSON texts of all values that it finds; none if the payload is not JSON."""
+
+    def first(self, payload: bytes) -> bytes | None:
+        """The JSON text of the first one."""

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod handshake;
 pub mod histogram;
 pub mod interval;
+pub mod json;
 pub mod matching;
 pub mod message;
 pub mod plan;

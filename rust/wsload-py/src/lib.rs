@@ -6,6 +6,7 @@
 
 mod histogram;
 mod interval;
+mod json;
 mod shard;
 
 use pyo3::prelude::*;
@@ -26,6 +27,8 @@ mod _core {
     use super::histogram::Histogram;
     #[pymodule_export]
     use super::interval::{Interval, Snapshot};
+    #[pymodule_export]
+    use super::json::JsonPath;
     #[pymodule_export]
     use super::shard::Shard;
 

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use regex::bytes::Regex;
 
-use super::json::Path;
+use crate::json::Path;
 
 /// Where a key is found in a payload.
 #[derive(Debug, Clone)]

@@ -3,7 +3,6 @@
 //! By order: the n-th reply on a connection answers its n-th message ([`InFlight`]). By key: a reply answers the message
 //! that holds the same key ([`KeyedInFlight`], [`KeySource`]).
 
-mod json;
 mod key;
 mod keyed;
 mod order;

@@ -2,7 +2,7 @@
 
 /// A singular query of RFC 9535: `$.a.b[0]['c d']`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(crate) struct Path(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -12,7 +12,7 @@ enum Step {
 
 impl Path {
     /// Reads a path; the error is the byte at which it cannot be read.
-    pub(super) fn parse(text: &str) -> Result<Self, usize> {
+    pub(crate) fn parse(text: &str) -> Result<Self, usize> {
         let mut rest = text.strip_prefix('$').ok_or(0_usize)?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -52,7 +52,13 @@ impl Path {
 
     /// The JSON text of the value: a string without its quotes, as it is escaped. `None`: there is none, or it is not JSON
     /// as far as it was read.
-    pub(super) fn find<'p>(&self, payload: &'p [u8]) -> Option<&'p [u8]> {
+    pub(crate) fn find<'p>(&self, payload: &'p [u8]) -> Option<&'p [u8]> {
+        let value = self.find_value(payload)?;
+        Some(value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value))
+    }
+
+    /// The JSON text of the value as it stands there.
+    pub(crate) fn find_value<'p>(&self, payload: &'p [u8]) -> Option<&'p [u8]> {
         let mut scan = Scan { bytes: payload, at: 0 };
         for step in &self.0 {
             scan.space();
@@ -64,8 +70,7 @@ impl Path {
         scan.space();
         let start = scan.at;
         scan.skip_value(0)?;
-        let value = &payload[start..scan.at];
-        Some(value.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\"")).unwrap_or(value))
+        Some(&payload[start..scan.at])
     }
 }
 
