@@ -21,6 +21,7 @@ pub mod json;
 pub mod matching;
 pub mod message;
 pub mod plan;
+pub mod program;
 pub mod rng;
 pub mod schedule;
 pub mod tally;

@@ -32,7 +32,17 @@ const EMAIL_DOMAIN: &[u8] = b"@example.com";
 
 /// A message with its placeholders found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Template(Vec<Piece>);
+pub struct Template {
+    pieces: Vec<Piece>,
+    source: Box<str>,
+}
+
+/// As it was written, in quotes: no value is in it.
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.source)
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
@@ -169,7 +179,7 @@ impl Template {
         if !literal.is_empty() {
             pieces.push(Piece::Text(literal));
         }
-        Ok(Self(pieces))
+        Ok(Self { pieces, source: text.into() })
     }
 
     /// Appends the message, which needs no variables.
@@ -180,7 +190,7 @@ impl Template {
 
     /// Appends the message; a variable without a value ends it there.
     pub fn render_with(&self, cx: &RenderContext, variables: &impl Variables, out: &mut Vec<u8>) -> Result<(), Unset> {
-        for (place, piece) in self.0.iter().enumerate() {
+        for (place, piece) in self.pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Value(value, filter) => {
@@ -195,12 +205,12 @@ impl Template {
 
     /// Whether every rendering is the same.
     pub fn is_static(&self) -> bool {
-        self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 
     /// The text, of a template without placeholders.
     pub fn as_static(&self) -> Option<&[u8]> {
-        match &self.0[..] {
+        match &self.pieces[..] {
             [] => Some(b""),
             [Piece::Text(text)] => Some(text),
             _ => None,
