@@ -52,7 +52,19 @@ closed_list! {
         connections_expired: sum,
         /// Connections given up and reopened because a reply timed out and order no longer tells which is whose.
         matching_lost: sum,
-        /// Messages whose intended instant has come.
+        /// Connections closed by a step of the scenario, and replaced.
+        connections_closed: sum,
+        /// Iterations of a scenario that are over.
+        iterations_ended: sum,
+        /// Those of them in which a step failed.
+        iterations_failed: sum,
+        /// Messages sent beside the iterations: on opening, by rules, by a clock.
+        aside_sent: sum,
+        /// Those of them whose reply came.
+        aside_answered: sum,
+        /// Those of them whose reply did not come.
+        aside_unanswered: sum,
+        /// Messages, or iterations, whose intended instant has come.
         due: sum,
         /// Messages handed to the kernel.
         sent: sum,

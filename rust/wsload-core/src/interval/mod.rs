@@ -55,6 +55,8 @@ metrics! {
     ResponseUncertain = "response_uncertain", per message: true;
     /// The same reply's response time if it arrived as early as it can have.
     ResponseEarliest = "response_earliest", per message: true;
+    /// From when an iteration of a scenario was due to the end of its last step.
+    IterationTime = "iteration_time", per message: false;
     /// Between one message that answers nothing and the next on the same connection.
     PushGap = "push_gap", per message: false;
     /// The resolver's answer to the target's name.

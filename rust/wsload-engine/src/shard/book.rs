@@ -145,8 +145,14 @@ impl Book {
         if self.intervals.is_warmup() { &mut self.warming } else { &mut self.measured }
     }
 
+    /// Whether exchanges of this name count in the totals.
     #[inline]
-    fn of(&mut self, warmup: bool) -> &mut Recorder {
+    pub(super) fn counts(&self, name: u16) -> bool {
+        self.in_total.get(usize::from(name)).copied().unwrap_or(true)
+    }
+
+    #[inline]
+    pub(super) fn of(&mut self, warmup: bool) -> &mut Recorder {
         if warmup { &mut self.warming } else { &mut self.measured }
     }
 
@@ -204,10 +210,12 @@ impl Book {
     }
 
     #[inline]
-    fn answered(&mut self, sent: Sent, arrival_ns: u64, read_ns: u64) {
+    pub(super) fn answered(&mut self, sent: Sent, arrival_ns: u64, read_ns: u64) {
+        let counts = self.counts(sent.name);
         let recorder = self.of(sent.warmup);
         recorder.counters.received += 1;
-        recorder.counters.answered += 1;
+        recorder.counters.answered += u64::from(counts);
+        recorder.counters.aside_answered += u64::from(!counts);
         recorder.record_between_as(Metric::ResponseTime, sent.name, sent.intended_ns, arrival_ns);
         recorder.record_between_as(Metric::ServiceTime, sent.name, sent.sent_ns, arrival_ns);
         recorder.record_between_as(Metric::ReceiveLag, sent.name, arrival_ns, read_ns);
@@ -333,6 +341,17 @@ impl Book {
     /// When the oldest message awaited by its key was sent.
     pub(super) fn oldest_key_ns(&mut self) -> Option<u64> {
         self.keyed.oldest_ns().into_iter().chain(self.fan_out.oldest_ns()).min()
+    }
+
+    /// A message of a step is given up.
+    pub(super) fn count_unanswered(&mut self, sent: Sent, now_ns: u64, (detail, example): (&str, &str)) {
+        let counts = self.counts(sent.name);
+        let recorder = self.of(sent.warmup);
+        recorder.counters.unanswered += u64::from(counts);
+        recorder.counters.aside_unanswered += u64::from(!counts);
+        recorder.record_between_as(Metric::ResponseCensored, sent.name, sent.intended_ns, now_ns);
+        recorder.record_between_as(Metric::ServiceCensored, sent.name, sent.sent_ns, now_ns);
+        recorder.failures.add(FailureKind::Unanswered, detail, 1, now_ns, example);
     }
 
     /// Gives up all replies awaited in `queue`.

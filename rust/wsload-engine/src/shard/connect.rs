@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wsload_core::error::Failure;
-use wsload_core::handshake::{Jar, Upgraded, judge_tunnel};
+use wsload_core::handshake::{Jar, Request, Upgraded, judge_tunnel};
 use wsload_core::interval::{Aspect, Metric};
 use wsload_core::tally::FailureKind;
 
@@ -36,6 +36,9 @@ impl Shard {
                 self.ramp_next += 1;
                 self.ramp_next - 1
             });
+            if self.slots[index as usize].abandoned {
+                continue;
+            }
             self.start_attempt(index);
             now_ns = monotonic_ns();
         }
@@ -129,10 +132,30 @@ impl Shard {
             part.copy_from_slice(&self.wire.masks.next_key());
         }
         let no_cookies = Jar::default();
+        // The shared request gives way to this connection's own, while that is written.
+        let shared = match self.own_request(index) {
+            Some(Ok(own)) => Some(std::mem::replace(&mut self.wire.config.request, own)),
+            Some(Err(why)) => {
+                self.fail(index, FailureKind::ExpectationFailed, "a variable holds nothing", &why);
+                return self.attempt_failed(index);
+            }
+            None => None,
+        };
         let slot = &mut self.slots[index as usize];
         slot.stage = Stage::Upgrading;
         slot.connection.open(nonce, slot.jar.as_deref().unwrap_or(&no_cookies), &mut self.wire.context());
+        if let Some(shared) = shared {
+            self.wire.config.request = shared;
+        }
         self.flush(index);
+    }
+
+    /// The upgrade request of a connection whose scenario has one for each.
+    fn own_request(&self, index: u32) -> Option<Result<Request, String>> {
+        let (program, session) = (self.settings.program.as_ref()?, self.slots[index as usize].session.as_ref()?);
+        let (target, handshake) = &self.settings.asked;
+        let own = program.handshake(session, self.now_of(index), (target, handshake))?;
+        Some(own.map(|(target, handshake)| Request::new(&target, &handshake)))
     }
 
     /// A step of an attempt ended at `at_ns`, the next one begins.
@@ -165,7 +188,10 @@ impl Shard {
             recorder.negotiated.add(Aspect::Compression, &agreed, 1);
         }
         self.keep_cookies(index, &upgraded.cookies);
-        self.first_over(index);
+        if self.settings.program.is_none() {
+            // A scenario's connection is there when its first steps are over.
+            self.first_over(index);
+        }
         self.ping_later(index, arrival_ns);
         if let (Some(lifetimes), Some(lifetime_ns)) = (&mut self.lifetimes, self.settings.connection_lifetime_ns) {
             lifetimes.insert(index, arrival_ns + lifetime_ns);
@@ -248,7 +274,7 @@ impl Shard {
         self.open_again_or_finish(index);
     }
 
-    fn first_over(&mut self, index: u32) {
+    pub(super) fn first_over(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         if !slot.first_over {
             slot.first_over = true;

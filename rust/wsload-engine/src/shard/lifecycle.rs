@@ -7,7 +7,7 @@ use wsload_core::plan::Close;
 use wsload_core::tally::{FailureKind, Gauges};
 
 use super::settings::Drive;
-use super::slot::Stage;
+use super::slot::{Slot, Stage};
 use super::{CLOSE_TIMEOUT_NS, Phase, Shard};
 use crate::os::{monotonic_ns, resident_bytes};
 
@@ -65,6 +65,7 @@ impl Shard {
         self.phase = Phase::Connecting;
         self.pace.start(at_ns);
         self.book.start(at_ns);
+        self.make_sessions(at_ns);
         self.arm();
     }
 
@@ -97,6 +98,7 @@ impl Shard {
         }
         let now_ns = monotonic_ns();
         for index in 0..self.settings.slots {
+            self.cut_session(index, now_ns);
             let queue = &mut self.slots[index as usize].awaiting;
             self.book.give_up(queue, index, now_ns, ("run aborted", "the run was stopped before the reply came"));
             self.release(index);
@@ -183,7 +185,7 @@ impl Shard {
     }
 
     fn is_drained(&self, now_ns: u64) -> bool {
-        now_ns >= self.drain_until_ns || (self.book.awaiting() == 0 && self.open_backlog() == 0)
+        now_ns >= self.drain_until_ns || (self.book.awaiting() == 0 && self.busy == 0 && self.open_backlog() == 0)
     }
 
     /// Messages due on connections that can still send them.
@@ -201,6 +203,8 @@ impl Shard {
             let slot = &mut self.slots[index as usize];
             match slot.stage {
                 Stage::Open => {
+                    self.cut_session(index, now_ns);
+                    let slot = &mut self.slots[index as usize];
                     let queue = &mut slot.awaiting;
                     self.book.give_up(queue, index, now_ns, ("run ended", "no reply within the reply time-out"));
                     // The connection is open: it takes the Close.
@@ -234,6 +238,7 @@ impl Shard {
     pub(super) fn lost(&mut self, index: u32) {
         self.open -= 1;
         self.book.now().counters.connections_lost += 1;
+        self.end_session(index, true);
         let queue = &mut self.slots[index as usize].awaiting;
         let example = "the connection ended before the reply came";
         self.book.give_up(queue, index, monotonic_ns(), ("connection ended", example));
@@ -248,9 +253,11 @@ impl Shard {
 
     /// A closing connection has ended.
     pub(super) fn ended(&mut self, index: u32) {
-        let replace = self.slots[index as usize].retiring;
+        let Slot { retiring: replace, abandoned, .. } = self.slots[index as usize];
         self.release(index);
-        if replace {
+        if abandoned {
+            self.finish_slot(index);
+        } else if replace {
             self.open_again_now(index);
         } else {
             self.open_again_or_finish(index);
@@ -265,11 +272,13 @@ impl Shard {
             return;
         }
         slot.retiring = true;
-        if slot.awaiting.is_empty() && slot.tail.is_none() {
+        let busy = slot.session.as_ref().is_some_and(|session| session.is_busy());
+        if slot.awaiting.is_empty() && slot.tail.is_none() && !busy {
             let _ = slot.connection.close(1000, "", &mut self.wire.context());
             self.flush(index);
             self.open -= 1;
             self.book.now().counters.connections_expired += 1;
+            self.end_session(index, false);
             self.await_end(index);
         }
     }
@@ -366,6 +375,7 @@ impl Shard {
         let why = ("reply time-out", "no reply within the reply time-out");
         self.book.give_up(&mut slot.awaiting, index, now_ns, why);
         self.book.now().counters.matching_lost += 1;
+        self.end_session(index, true);
         let _ = self.slots[index as usize].connection.close(1000, "", &mut self.wire.context());
         self.flush(index);
         if self.slots[index as usize].stage == Stage::Open {

@@ -17,6 +17,7 @@ mod secure;
 mod send;
 mod settings;
 mod slot;
+mod steps;
 
 use std::collections::VecDeque;
 use std::io;
@@ -174,6 +175,12 @@ pub struct Shard {
     lifetimes: Option<Calendar>,
     /// When each open slot's next ping, or its pong, is due; there only when pings are asked for.
     pings: Option<Calendar>,
+    /// When sessions of a scenario go on; there only with one.
+    steps: Option<Calendar>,
+    /// When something that is repeated is due on a connection.
+    clocks: Option<Calendar>,
+    /// Iterations under way.
+    busy: u32,
     pace: ConnectPace,
     /// First slot that the ramp has not opened yet.
     ramp_next: u32,
@@ -241,6 +248,13 @@ impl Shard {
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
             pings: settings.ping.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
+            steps: settings.program.as_ref().map(|_| Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots)),
+            clocks: settings
+                .program
+                .as_ref()
+                .filter(|program| program.has_clocks())
+                .map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
+            busy: 0,
             pace: ConnectPace::new(settings.connect_gap_ns),
             ramp_next: 0,
             reopen: VecDeque::new(),
@@ -327,6 +341,7 @@ impl Shard {
             self.timed_out(index, now_ns);
         }
         self.expire_keys(now_ns);
+        self.serve_steps(now_ns);
         while let Some(index) = self.pings.as_mut().and_then(|pings| pings.pop(now_ns)) {
             self.ping_due(index, now_ns);
         }
@@ -366,6 +381,8 @@ impl Shard {
             self.keys_due_ns,
             self.pings.as_ref().and_then(Calendar::next_ns),
             self.lifetimes.as_ref().and_then(Calendar::next_ns),
+            self.steps.as_ref().and_then(Calendar::next_ns),
+            self.clocks.as_ref().and_then(Calendar::next_ns),
             self.next_attempt_ns(),
             self.sends.next_ns().filter(|_| running),
             // Past the end, an open schedule's last ticks are what is waited for.

@@ -7,6 +7,7 @@ use wsload_core::connection::{Event, State};
 use wsload_core::error::Failure;
 use wsload_core::handshake::Upgraded;
 use wsload_core::matching::Sent;
+use wsload_core::program::{Action, Incoming, Now, Taken};
 use wsload_core::schedule::{Cursor, Think};
 use wsload_core::tally::FailureKind;
 
@@ -31,6 +32,10 @@ struct Heard {
     /// Bytes that belong to frames, not to the handshake.
     frame_bytes: u64,
     rare: Option<Box<Rare>>,
+    /// The session took a message: what it says next, and until when it waits if it waits.
+    followed: bool,
+    actions: Vec<Action>,
+    wait: Option<Option<u64>>,
 }
 
 /// What happens once or twice in a connection's life.
@@ -106,8 +111,9 @@ impl Shard {
 
     #[inline]
     fn hear(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
-        let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, .. } = self;
-        let Slot { connection, awaiting, ping_ns, push_ns, emptied_ns, .. } = &mut slots[index as usize];
+        let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, clock, .. } = self;
+        let Slot { connection, awaiting, ping_ns, push_ns, emptied_ns, session, .. } = &mut slots[index as usize];
+        let slot_number = settings.global_slot(index);
         let mut context = wsload_core::connection::Context { config, masks, codecs, out };
         let mut heard = Heard::default();
         let mut stamped: Option<Sent> = None;
@@ -122,6 +128,46 @@ impl Shard {
                     // The stamp is that of the last byte: it is exact for the last message only.
                     if let Some(sent) = stamped.take() {
                         book.uncertain(sent, *emptied_ns, arrival_ns);
+                    }
+                    if let (Some(session), Some(program)) = (session.as_mut(), &settings.program) {
+                        let unix_ns = clock.to_realtime(read_ns);
+                        let now = Now { ns: read_ns, unix_ns, slot: slot_number };
+                        let taken = session.hear(program, Incoming { opcode, payload }, arrival_ns, now);
+                        match taken {
+                            Taken::Answer(exchange) => {
+                                stamped = Some(book.answered_step(exchange, arrival_ns, read_ns))
+                            }
+                            Taken::Late(exchange) => book.late_step(exchange),
+                            Taken::Taken => book.taken(),
+                            Taken::Push => {}
+                        }
+                        if taken != Taken::Push {
+                            heard.followed = true;
+                            // The next message of these bytes meets the step that is up by then.
+                            while heard.actions.is_empty() {
+                                echo.clear();
+                                match session.next(program, now, echo) {
+                                    Action::Wait(until_ns) => {
+                                        heard.wait = Some(until_ns);
+                                        break;
+                                    }
+                                    Action::Send { opcode, name, intended_ns, able_ns } => {
+                                        if connection.send(opcode, echo, &mut context).is_err() {
+                                            break;
+                                        }
+                                        let sent_ns = monotonic_ns();
+                                        session.sent(program, sent_ns);
+                                        book.sent_by_step(name, intended_ns, able_ns, sent_ns);
+                                    }
+                                    other => heard.actions.push(other),
+                                }
+                            }
+                            continue;
+                        }
+                        if !settings.simple || !session.is_free() {
+                            book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
+                            continue;
+                        }
                     }
                     let reply = match &settings.keys {
                         None => {
@@ -179,6 +225,12 @@ impl Shard {
         if let Some(rare) = heard.rare {
             return self.act_on_rare(index, *rare, arrival_ns);
         }
+        if heard.followed {
+            self.go_on(index, heard.actions, heard.wait);
+            if heard.answered == 0 || self.slots[index as usize].stage != Stage::Open {
+                return;
+            }
+        }
         let slot = &mut self.slots[index as usize];
         if let Drive::Closed { think: Some(think), .. } = self.settings.drive {
             if heard.answered > 0 {
@@ -195,6 +247,17 @@ impl Shard {
             self.pump(index, read_ns);
         } else if !self.wire.out.is_empty() {
             self.flush(index);
+        }
+    }
+
+    /// Does what a session said while its messages were read.
+    fn go_on(&mut self, index: u32, actions: Vec<Action>, wait: Option<Option<u64>>) {
+        match wait {
+            Some(until_ns) if actions.is_empty() => {
+                self.perform(index, Action::Wait(until_ns));
+                self.flush(index);
+            }
+            _ => self.follow_after(index, actions),
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use wsload_core::connection::NotOpen;
 use wsload_core::fanout::Published;
 use wsload_core::matching::Sent;
+use wsload_core::program::Now;
 use wsload_core::tally::FailureKind;
 use wsload_core::template::RenderContext;
 
@@ -76,6 +77,12 @@ impl Shard {
     /// Sends all that the slot may send now. `ready_ns`: since when a closed loop's next send was possible.
     #[inline]
     pub(super) fn pump(&mut self, index: u32, ready_ns: u64) {
+        if self.settings.program.is_some() && !self.settings.simple {
+            if self.begin_iteration(index) {
+                self.follow(index);
+            }
+            return self.flush(index);
+        }
         while self.phase <= Phase::Draining && self.encode(index, ready_ns) {
             self.flush(index);
         }
@@ -89,6 +96,10 @@ impl Shard {
     fn encode(&mut self, index: u32, ready_ns: u64) -> bool {
         let slot = &mut self.slots[index as usize];
         if slot.stage != Stage::Open || slot.tail.is_some() || slot.retiring {
+            return false;
+        }
+        if slot.session.as_ref().is_some_and(|session| !session.is_free()) {
+            // The connection is not logged in yet.
             return false;
         }
         let sent = match self.settings.drive {
@@ -142,7 +153,7 @@ impl Shard {
     /// Sends one message that is rendered anew, or whose reply is found by a key; false when the connection is closed.
     fn send_varied(&mut self, index: u32, intended_ns: u64, able_ns: u64) -> bool {
         let Self { slots, wire, book, settings, clock, keys_due_ns, .. } = self;
-        let Slot { connection, awaiting, sent, .. } = &mut slots[index as usize];
+        let Slot { connection, awaiting, sent, session, .. } = &mut slots[index as usize];
         let Some(message) = &settings.message else { return false };
         let mut rendered = std::mem::take(&mut wire.echo);
         rendered.clear();
@@ -150,10 +161,22 @@ impl Shard {
             Some(template) => {
                 let unix_ns = clock.to_realtime(monotonic_ns());
                 let slot = settings.global_slot(index);
-                template.render(
-                    &RenderContext { seed: settings.seed, slot, seq: *sent, iteration: *sent, unix_ns },
-                    &mut rendered,
-                );
+                match (session, &settings.program) {
+                    (Some(session), Some(program)) => {
+                        let now = Now { ns: intended_ns, unix_ns, slot };
+                        // What a variable without a value leaves out is missing in the message, and told as a failure.
+                        if let Err(why) = session.render(program, template, now, &mut rendered) {
+                            let example = format!("connection {slot}: {why}");
+                            let kind = FailureKind::ExpectationFailed;
+                            book.now().failures.add(kind, "a variable holds nothing", 1, monotonic_ns(), &example);
+                        }
+                        session.count_sent();
+                    }
+                    _ => {
+                        let cx = RenderContext { seed: settings.seed, slot, seq: *sent, iteration: *sent, unix_ns };
+                        template.render(&cx, &mut rendered);
+                    }
+                }
                 &rendered
             }
             None => &message.bytes,
@@ -252,13 +275,22 @@ impl Shard {
         count
     }
 
-    /// A connection has just opened: its first message goes out, a closed loop's share or a backlog follows.
+    /// A connection has just opened: its first message goes out, the steps of its scenario begin.
     pub(super) fn greet(&mut self, index: u32) {
         if let Some(first) = &self.settings.first_message {
             let slot = &mut self.slots[index as usize];
             // The connection is open: it takes the message.
             let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
         }
+        if self.settings.program.is_some() {
+            self.open_session(index);
+        } else {
+            self.start_sending(index);
+        }
+    }
+
+    /// A connection can be sent on: a closed loop's share or a backlog follows.
+    pub(super) fn start_sending(&mut self, index: u32) {
         let mut ready_ns = monotonic_ns();
         if let Drive::Closed { in_flight, think } = self.settings.drive {
             let slot = &mut self.slots[index as usize];

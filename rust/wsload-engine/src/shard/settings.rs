@@ -8,8 +8,9 @@ use wsload_core::handshake::Request;
 use wsload_core::handshake::connect_request;
 use wsload_core::matching::KeySource;
 use wsload_core::message::Limits;
-use wsload_core::plan::program::Name;
-use wsload_core::plan::{Close, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan};
+use wsload_core::plan::program::{self, Name};
+use wsload_core::plan::{Close, Handshake, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan, Target};
+use wsload_core::program::Program;
 use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
 use wsload_core::template::{RenderContext, Template};
 
@@ -108,6 +109,10 @@ pub(super) struct Settings {
     pub(super) names: Vec<Name>,
     pub(super) name: u16,
     pub(super) first_message: Option<Payload>,
+    /// What connections do beyond one message.
+    pub(super) program: Option<Program>,
+    /// Its iterations are one message alone, which goes the way of messages without a scenario.
+    pub(super) simple: bool,
     pub(super) awaits_replies: bool,
     pub(super) keys: Option<Keys>,
     /// Slots from this number on only receive.
@@ -122,6 +127,8 @@ pub(super) struct Settings {
     pub(super) tls: Option<tls::TlsSettings>,
     pub(super) ping: Option<Ping>,
     pub(super) close: Close,
+    /// Target and handshake as the plan has them.
+    pub(super) asked: (Target, Handshake),
     /// Path and query, by which cookies are chosen.
     pub(super) resource: String,
     pub(super) connect_timeout_ns: u64,
@@ -161,7 +168,20 @@ impl Settings {
             Load::Idle => Drive::Idle,
             Load::Echo => Drive::Echo,
         };
-        let message = plan.message.as_ref().map(Payload::try_from).transpose()?;
+        let alone = plan.program.as_ref().and_then(Program::simple);
+        let (message, keys, awaits_replies, reply_timeout_ns) = match (&plan.program, alone) {
+            (Some(program), Some(outgoing)) => of_program(program, outgoing, plan.reply_timeout_ns)?,
+            (Some(_), None) => (None, None, false, plan.reply_timeout_ns),
+            (None, _) => {
+                let message = plan.message.as_ref().map(Payload::try_from).transpose()?;
+                let keys = Keys::new(&plan.matching, message.as_ref())?;
+                (message, keys, plan.matching != Matching::None, plan.reply_timeout_ns)
+            }
+        };
+        let program = plan.program.as_ref().map(|program| {
+            Program::compile(program, (&plan.target, &plan.handshake), (plan.seed, plan.connections))
+                .map_err(|error| format!("scenario: {error}"))
+        });
         let paced = plan.connect_rate_per_s.is_some();
         Ok(Self {
             worker,
@@ -169,23 +189,25 @@ impl Settings {
             slots,
             drive,
             publishers: plan.publishers,
-            varies: plan.matching != Matching::Order && plan.matching != Matching::None
-                || message.as_ref().is_some_and(|message| message.template.is_some()),
-            keys: Keys::new(&plan.matching, message.as_ref())?,
+            varies: keys.is_some() || message.as_ref().is_some_and(|message| message.template.is_some()),
+            keys,
             message,
+            program: program.transpose()?,
+            simple: alone.is_some(),
             names: names(plan),
-            name: 0,
+            name: alone.map_or(0, |outgoing| outgoing.name),
             first_message: plan.first_message.as_ref().map(Payload::try_from).transpose()?,
-            awaits_replies: plan.matching != Matching::None,
+            awaits_replies,
             connect_gap_ns: plan.connect_rate_per_s.map(|rate| (1e9 * f64::from(workers) / rate) as u64),
             max_opening: plan.max_opening.unwrap_or(if paced { u32::MAX } else { MAX_OPENING }),
             tunnel_request: plan.proxy.as_ref().map(connect_request),
             tls: plan.tls.as_ref().map(tls::load).transpose()?,
             ping: plan.ping,
             close: plan.close.clone(),
+            asked: (plan.target.clone(), plan.handshake.clone()),
             resource: plan.target.resource.clone(),
             connect_timeout_ns: plan.connect_timeout_ns,
-            reply_timeout_ns: plan.reply_timeout_ns,
+            reply_timeout_ns,
             reconnect_attempts: plan.reconnect_attempts,
             source_ips: plan.source_ips.clone(),
             interval_ns: plan.interval_ns,
@@ -226,4 +248,38 @@ fn names(plan: &Plan) -> Vec<Name> {
         (None, Some(message)) => vec![Name { name: message.name.clone(), total: true }],
         (None, None) => Vec::new(),
     }
+}
+
+/// The one message of a scenario's iterations: itself, its keys, whether a reply is awaited, and for how long.
+fn of_program(
+    program: &program::Program,
+    outgoing: &program::Outgoing,
+    reply_timeout_ns: u64,
+) -> Result<(Option<Payload>, Option<Keys>, bool, u64), String> {
+    let place_of = |name: &str| {
+        let place = program.variables.iter().position(|variable| variable.name == name)?;
+        u16::try_from(place).ok()
+    };
+    let opcode = match outgoing.kind {
+        MessageKind::Text => Opcode::Text,
+        MessageKind::Binary => Opcode::Binary,
+    };
+    let mut template = None;
+    let mut bytes = outgoing.payload.clone();
+    if outgoing.template {
+        let text = std::str::from_utf8(&bytes).map_err(|_| "scenario: a template must be text".to_owned())?;
+        let compiled = Template::compile_with(text, place_of).map_err(|error| format!("scenario: {error}"))?;
+        match compiled.as_static() {
+            Some(text) => bytes = text.to_vec(),
+            None => template = Some(compiled),
+        }
+    }
+    let message = Some(Payload { opcode, bytes, template });
+    let Some(reply) = &outgoing.reply else { return Ok((message, None, false, reply_timeout_ns)) };
+    let source = |spec: &KeySpec| spec.source().map_err(|error| format!("scenario: {error}"));
+    let keys = match &reply.key {
+        Some(pair) => Some(Keys { sent: source(&pair.sent)?, received: source(&pair.received)? }),
+        None => None,
+    };
+    Ok((message, keys, true, reply.within_ns))
 }

@@ -3,6 +3,7 @@
 use wsload_core::connection::Connection;
 use wsload_core::handshake::Jar;
 use wsload_core::matching::Queue;
+use wsload_core::program::Session;
 use wsload_core::schedule::Cursor;
 
 use crate::os::Socket;
@@ -93,6 +94,10 @@ pub(super) struct Slot {
     pub(super) attempt_ns: u64,
     /// Cookies that the server has set, if they are kept.
     pub(super) jar: Option<Box<Jar>>,
+    /// Where it stands in its scenario, if it follows one.
+    pub(super) session: Option<Box<Session>>,
+    /// Its scenario is over for good.
+    pub(super) abandoned: bool,
 }
 
 impl Slot {
@@ -107,6 +112,8 @@ impl Slot {
             tunnel: None,
             tls: None,
             jar: None,
+            session: None,
+            abandoned: false,
             emptied_ns: 0,
             push_ns: 0,
             ping_ns: 0,
