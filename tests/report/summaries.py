@@ -61,6 +61,7 @@ def summary(**changes: Any) -> Summary:
             "expired": 0,
             "lost": 0,
             "matching_lost": 0,
+            "closed": 0,
         },
         "messages": {
             "due": 600_000,
@@ -106,6 +107,9 @@ def summary(**changes: Any) -> Summary:
             "suspect_kinds": {},
             "first_suspect_ns": None,
         },
+        "iterations": None,
+        "asides": None,
+        "names": [],
         "negotiated": [],
         "compression": None,
         "pings": None,

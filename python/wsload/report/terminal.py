@@ -16,6 +16,8 @@ from wsload.scenario import Think
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
 
 LABEL_WIDTH = 12
+MAX_NAMES = 12
+"""Message names in the table; --format json has them all."""
 MARGIN = 2 + LABEL_WIDTH
 PIPED_WIDTH = 110
 MIN_WIDTH = 60
@@ -168,6 +170,8 @@ def _figures(summary: Summary, width: int) -> list[Text]:
     rows = {
         "connect": _connect(summary),
         "messages": _messages(summary),
+        "iterations": _iterations(summary),
+        "beside": _asides(summary),
         "fan-out": _fan_out(summary),
         "warm-up": _warmup(summary),
         "rate": _rate(summary),
@@ -188,6 +192,7 @@ def _connect(summary: Summary) -> list[str]:
     for count, words in (
         (connections.attempts_failed, "failed"),
         (connections.expired, "expired"),
+        (connections.closed, "closed by a step"),
         (connections.lost, "lost"),
         (connections.matching_lost, "matching lost"),
         (connections.reconnects, "reopened"),
@@ -222,6 +227,26 @@ def _messages(summary: Summary) -> list[str]:
         # Beside replies they need their name; where no reply is awaited, everything received is a push.
         pushed = "pushed by the server" if messages.answered else "received"
         cells.append(f"{format_count(messages.pushes)} {pushed}")
+    return cells
+
+
+def _iterations(summary: Summary) -> list[str]:
+    iterations = summary.iterations
+    if iterations is None:
+        return []
+    cells = [f"{format_count(iterations.ended)} ended", f"{format_count(iterations.failed)} failed"]
+    if iterations.time:
+        cells += [f"p50 {format_latency(iterations.time.p50)}", f"p99 {format_latency(iterations.time.p99)}"]
+    return cells
+
+
+def _asides(summary: Summary) -> list[str]:
+    asides = summary.asides
+    if asides is None or not asides.sent:
+        return []
+    cells = [f"{format_count(asides.sent)} sent", f"{format_count(asides.answered)} answered"]
+    if asides.unanswered:
+        cells.append(f"{format_count(asides.unanswered)} unanswered")
     return cells
 
 
@@ -297,6 +322,10 @@ def _latencies(summary: Summary, width: int) -> list[Text]:
         intended = "from the intended send" if scheduled else "from when it was due"
         rows.append(("response time", summary.response_time, intended))
         rows.append(("service time", summary.service_time, "from the actual send"))
+    for one in summary.names[:MAX_NAMES]:
+        if one.response_time:
+            label = shortened(printable(one.name), LABEL_WIDTH - 1)
+            rows.append((f" {label}", one.response_time, "response time" if one.in_total else "beside the iterations"))
     for label, stats, what in (
         ("first has it", summary.fan_out_first, "from the intended send"),
         ("each has it", summary.fan_out_each, "from the intended send"),

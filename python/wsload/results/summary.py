@@ -34,6 +34,7 @@ TOTALS = (
 )
 CENSORED = {"response_time": "response_censored", "service_time": "service_censored"}
 """Where the ages of messages are that never got a reply."""
+PER_NAME = ("response_time", "service_time", *CENSORED.values())
 UNCERTAIN = ("response_uncertain", "response_earliest")
 Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
 
@@ -129,6 +130,7 @@ class Connections(_Section):
     expired: int = Field(description="closed by us at the end of their lifetime, and replaced")
     lost: int = Field(description="ended otherwise than by our close at the end of the run")
     matching_lost: int = Field(description="given up after a reply time-out and replaced")
+    closed: int = Field(description="closed by a step of the scenario")
 
 
 class Messages(_Section):
@@ -210,6 +212,31 @@ class Security(_Section):
     verified: bool = Field(description="false: certificates were not checked (-k)")
     resumption: bool = Field(description="whether sessions could be resumed")
     server_name: str
+
+
+class Iterations(_Section):
+    """Iterations of a scenario's steps, in the measured part."""
+
+    ended: int
+    failed: int = Field(description="in which a step failed")
+    time: Stats | None = Field(description="from when one was due to the end of its last step")
+
+
+class Asides(_Section):
+    """Messages beside the iterations: on opening, by rules, by a clock. They are in no total."""
+
+    sent: int
+    answered: int
+    unanswered: int
+
+
+class NameSummary(_Section):
+    """The exchanges of one message name, in the measured part and, for those beside the iterations, before it."""
+
+    name: str
+    in_total: bool = Field(description="false: of messages beside the iterations")
+    response_time: Stats | None
+    service_time: Stats | None
 
 
 class Warmup(_Section):
@@ -297,6 +324,9 @@ class Summary(_Section):
     compression: CompressionSummary | None
     pings: Pings | None
     fan_out: FanOut | None
+    iterations: Iterations | None = Field(description="of a scenario with more than one message")
+    asides: Asides | None
+    names: list[NameSummary] = Field(description="by message name, when there are several")
     failures: list[FailureSummary]
     close_codes: dict[int, int]
     warmup: Warmup | None
@@ -320,6 +350,11 @@ class Fold:
         self._negotiated: Counter[tuple[str, str]] = Counter()
         self._failures: dict[tuple[str, str], Failure] = {}
         self._histograms = {metric: _core.Histogram() for metric in (*TOTALS, *CENSORED.values(), *UNCERTAIN)}
+        program = header.plan.program
+        self._asides = {name.name for name in program.names if not name.total} if program else set[str]()
+        names = [name.name for name in program.names] if program else []
+        self._by_name = {name: {metric: _core.Histogram() for metric in PER_NAME} for name in names}
+        self._iteration_time = _core.Histogram()
         self._warmup_response = _core.Histogram()
         self._running_ns = 0
         self._stolen_ns = 0
@@ -348,12 +383,24 @@ class Fold:
             self._stolen_ns += interval.gauges.get("stolen_ns", 0)
             self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
             self._add_suspicions(interval)
-        for (metric, _message), encoded in interval.histograms.items():
-            if not interval.warmup or metric.startswith(("connect", "ping")):
-                if metric in self._histograms:
-                    self._histograms[metric].add(encoded)
-            elif metric == "response_time":
-                self._warmup_response.add(encoded)
+        for (metric, message), encoded in interval.histograms.items():
+            self._add_histogram(metric, message, encoded, warmup=interval.warmup)
+
+    def _add_histogram(self, metric: str, message: str, encoded: bytes, *, warmup: bool) -> None:
+        aside = message in self._asides
+        if not warmup or aside:
+            of_name = self._by_name.get(message, {})
+            if metric in of_name:
+                of_name[metric].add(encoded)
+        if aside:
+            return
+        if not warmup or metric.startswith(("connect", "ping")):
+            if metric in self._histograms:
+                self._histograms[metric].add(encoded)
+            elif metric == "iteration_time":
+                self._iteration_time.add(encoded)
+        elif metric == "response_time":
+            self._warmup_response.add(encoded)
 
     def _add_suspicions(self, interval: Interval) -> None:
         self._intervals += 1
@@ -373,6 +420,10 @@ class Fold:
         if not self._whole["connects_opened"]:
             return False
         plan = self._header.plan
+        if plan.program is not None:
+            tried = self._whole["unanswered"] + self._whole["aside_unanswered"]
+            came = self._whole["answered"] + self._whole["aside_answered"] + self._whole["received"]
+            return came > 0 or not tried
         awaited = plan.message is not None and plan.matching != "none"
         if plan.publishers is not None:
             return self._whole["fan_out_delivered"] > 0 or not self._whole["sent"]
@@ -417,6 +468,9 @@ class Fold:
                 for f in sorted(self._failures.values(), key=lambda failure: -failure.count)
             ],
             close_codes=dict(sorted(self._close_codes.items())),
+            iterations=self._iterations(),
+            asides=self._aside_messages(),
+            names=self._names(),
             negotiated=[
                 Agreement(aspect=aspect, value=value, count=count)
                 for (aspect, value), count in sorted(self._negotiated.items())
@@ -450,6 +504,7 @@ class Fold:
             expired=whole["connections_expired"],
             lost=whole["connections_lost"],
             matching_lost=whole["matching_lost"],
+            closed=whole["connections_closed"],
         )
 
     def _rate(self) -> Rate:
@@ -516,6 +571,32 @@ class Fold:
             suspect_kinds=dict(sorted(self._suspect_kinds.items())),
             first_suspect_ns=self._first_suspect_ns,
         )
+
+    def _iterations(self) -> Iterations | None:
+        ended = self._measured["iterations_ended"]
+        if not ended:
+            return None
+        time = Stats.of(self._iteration_time)
+        return Iterations(ended=ended, failed=self._measured["iterations_failed"], time=time)
+
+    def _aside_messages(self) -> Asides | None:
+        if self._header.plan.program is None:
+            return None
+        sent, answered, unanswered = (self._whole[f"aside_{what}"] for what in ("sent", "answered", "unanswered"))
+        return Asides(sent=sent, answered=answered, unanswered=unanswered)
+
+    def _names(self) -> list[NameSummary]:
+        if len(self._by_name) < 2:
+            return []
+        return [
+            NameSummary(
+                name=name,
+                in_total=name not in self._asides,
+                response_time=Stats.of(metrics["response_time"], metrics[CENSORED["response_time"]]),
+                service_time=Stats.of(metrics["service_time"], metrics[CENSORED["service_time"]]),
+            )
+            for name, metrics in self._by_name.items()
+        ]
 
     def _security(self) -> Security | None:
         tls = self._header.plan.tls
