@@ -22,6 +22,8 @@ from wsload.scenario import Plan, Scenario, build_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wsload.results.thresholds import ThresholdResult
+
 
 REMEDIES = {
     "--message": r"A literal {{ is written \{{.",
@@ -152,6 +154,8 @@ class Run:
         self._cpus = header.host.cpus
         self._file_error: str | None = None
         self._signals: list[signal.Signals] = []
+        self._broken: ThresholdResult | None = None
+        """The threshold that ended the run early."""
         self._fleet: Fleet | None = None
         self._last_end_ns = 0
         self._steal = limits.Steal()
@@ -200,6 +204,7 @@ class Run:
         self._fold.add(interval)
         if self._listener:
             self._listener.on_interval(interval)
+        self._heed_thresholds(interval)
 
     def on_note(self, note: Note) -> None:
         """Keeps a note."""
@@ -211,7 +216,7 @@ class Run:
         self._keep(lambda: self._writer.finish(outcome, reason))
         kept = self._writer.path if self._file_error is None else None
         summary = self._fold.summary(outcome, reason, kept)
-        return RunResult(summary, self._exit_code(), self._file_error)
+        return RunResult(summary, self._exit_code(summary), self._file_error)
 
     def _keep(self, write: "Callable[[], None]") -> None:
         """Writes to the file until that fails once; the run and its summary go on without it."""
@@ -223,12 +228,23 @@ class Run:
             self._file_error = error.what
             self._fold.note(Note(self._last_end_ns, "file_lost", f"{error.what}; what follows is not in the file"))
 
+    def _heed_thresholds(self, interval: Interval) -> None:
+        """Stops the run, once, when a threshold that may end it does not hold; not when it is ending anyway."""
+        if self._signals or self._broken or not interval.gauges.get("running_ns"):
+            return
+        self._broken = self._fold.broken()
+        if self._broken and self._fleet:
+            if self._listener:
+                self._listener.on_stop(1)
+            self._fleet.stop()
+
     def _on_signal(self, number: signal.Signals) -> None:
         self._signals.append(number)
+        times = len(self._signals) + bool(self._broken)
         if self._listener:
-            self._listener.on_stop(len(self._signals))
+            self._listener.on_stop(times)
         if self._fleet:
-            if len(self._signals) == 1:
+            if times == 1:
                 self._fleet.stop()
             else:
                 self._fleet.abort()
@@ -238,11 +254,15 @@ class Run:
             return "interrupted", f"stopped by {self._signals[0].name}"
         if self._fleet is None or self._fleet.lost_all:
             return "failed", "every worker was lost"
+        if self._broken:
+            return "interrupted", f"stopped by the threshold '{self._broken.text}'"
         return "completed", ""
 
-    def _exit_code(self) -> int:
+    def _exit_code(self, summary: Summary) -> int:
         if self._signals:
             return ExitCode.INTERRUPTED if self._signals[0] == signal.SIGINT else ExitCode.TERMINATED
         if self._fleet is None or self._fleet.lost_all or not self._fold.has_result():
             return ExitCode.FAILED
+        if not all(threshold.passed for threshold in summary.thresholds):
+            return ExitCode.THRESHOLDS
         return ExitCode.OK
