@@ -70,14 +70,40 @@ class Listener(Protocol):
         """A signal asks the run to stop, for the first time or again."""
 
 
-def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
-    """Runs a scenario to its end.
+def execute(request: RunRequest, listener: Listener | None = None, *, heed_signals: bool = True) -> RunResult:
+    """Runs a scenario to its end on a loop of its own.
+
+    SIGINT and SIGTERM can be heeded in the main thread only, and are a command's business: who is called by others
+    leaves them alone.
 
     Raises:
         UsageError: it cannot be run as asked; nothing was started.
         RunFileError: its file cannot be created; nothing was started.
         EngineError: no worker could be started.
     """
+    run = _prepare(request, listener)
+    try:
+        return uvloop.run(run.play(heed_signals=heed_signals))
+    finally:
+        run.close()
+
+
+async def execute_async(request: RunRequest, listener: Listener | None = None) -> RunResult:
+    """Runs a scenario on the loop that is running, whatever thread that is in; signals are its caller's business.
+
+    When it is cancelled, workers are ended, and the file holds what was measured until then.
+
+    Raises:
+        UsageError, RunFileError, EngineError: as for `execute`.
+    """
+    run = _prepare(request, listener)
+    try:
+        return await run.play(heed_signals=False)
+    finally:
+        run.close()
+
+
+def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     plan = build_plan(request.scenario)
     workers = choose_workers(plan, request.workers)
     check(plan)
@@ -85,11 +111,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     limits.check(plan, workers, limits.machine())
     header = Header.describe(request.scenario, plan, request.labels, workers)
     writer = create_file(request.output, plan, request.labels, header)
-    run = Run(plan, workers, header, writer, listener)
-    try:
-        return uvloop.run(run.play())
-    finally:
-        writer.close()
+    return Run(plan, workers, header, writer, listener)
 
 
 def choose_workers(plan: Plan, asked: int | None) -> int:
@@ -160,16 +182,17 @@ class Run:
         self._last_end_ns = 0
         self._steal = limits.Steal()
 
-    async def play(self) -> RunResult:
-        """Runs the fleet, heeding signals: the first stops it, the second ends it at once.
+    async def play(self, *, heed_signals: bool) -> RunResult:
+        """Runs the fleet; of signals that are heeded the first stops it, the second ends it at once.
 
         Raises:
             EngineError: no worker could be started; the file says so.
         """
         self._fleet = Fleet(self._plan, self._workers, self)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal, number)
+        if heed_signals:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._on_signal, number)
         if self._listener:
             self._listener.on_start(self._plan, self._workers)
         try:
@@ -178,8 +201,15 @@ class Run:
             reason = error.what
             self._keep(lambda: self._writer.finish("failed", reason))
             raise
+        except asyncio.CancelledError:
+            self._keep(lambda: self._writer.finish("interrupted", "cancelled"))
+            raise
         # Still on the loop: a signal that comes now must not tear the file.
         return self._result()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._writer.close()
 
     def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
         """Stores the epoch."""
