@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from engine.support import children, ends_within
 from servers import children_of, free_address, wait_for_file
 from serving import serving
 from wsload.errors import ExitCode, NotMeasuredError, RunFileError, UsageError
-from wsload.results import RunFile, read_summary
+from wsload.results import RunFile, Summary, read_summary
 
 
 def test_a_result_tells_what_the_file_tells(tmp_path: Path) -> None:
@@ -37,7 +38,15 @@ def test_a_result_tells_what_the_file_tells(tmp_path: Path) -> None:
     assert (threshold.name, threshold.passed, threshold.observed) == ("answered", True, 100)
     assert "thresholds  passed  answered == 100   100" in str(result)
     assert repr(result) == "<Result exit_code=0 failed thresholds: none>"
+    assert "<pre>wsload 0" in result._repr_html_()
+    assert "response.p99 &lt; 1s" in replace(result, summary=judged(result.summary))._repr_html_()
     assert children() == []
+
+
+def judged(summary: Summary) -> Summary:
+    """The same with a threshold that holds a sign of HTML."""
+    (result,) = summary.thresholds
+    return summary.model_copy(update={"thresholds": [result.model_copy(update={"text": "response.p99 < 1s"})]})
 
 
 def test_a_threshold_that_does_not_hold_is_a_result(tmp_path: Path) -> None:

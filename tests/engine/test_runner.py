@@ -15,7 +15,7 @@ from engine.support import SECOND, children, make_plan
 from wsload.engine import RunRequest, RunResult, execute, limits, process
 from wsload.engine.process import STATES
 from wsload.engine.runner import choose_workers, create_file, default_stem
-from wsload.errors import EngineError, ExitCode, LimitError, RunFileError
+from wsload.errors import EngineError, ExitCode, LimitError, RunFileError, UsageError
 from wsload.results import Header, Interval, RunFile, RunFileWriter, read_summary
 from wsload.scenario import LoadModel, Plan, Scenario
 
@@ -150,6 +150,14 @@ def test_a_threshold_may_end_the_run_early(echo_server: Peer, tmp_path: Path) ->
     assert messages.sent == messages.answered == echo_server.messages >= 200
     assert SECOND <= result.summary.duration_ns < 3600 * SECOND
     check_file(path, result)
+
+
+def test_a_name_that_no_message_has_is_refused_before_the_file_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        execute(judged("ws://127.0.0.1:9/", tmp_path / "run.wsload", "response[messag].p99 < 1s"))
+    assert caught.value.what == "--threshold: 'response[messag].p99 < 1s': no message is called 'messag'"
+    assert caught.value.remedy == "The nearest is message."
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_signal_goes_before_a_threshold(echo_server: Peer, tmp_path: Path) -> None:

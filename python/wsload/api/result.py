@@ -1,5 +1,6 @@
 """What a run came to, for tests and notebooks."""
 
+import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +73,7 @@ class Result:
         # What pytest shows of a failed `assert result.passed`.
         failed = [result.text for result in self.thresholds if not result.passed]
         return f"<Result exit_code={int(self.exit_code)} failed thresholds: {', '.join(failed) or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the summary, with everything that servers said escaped."""
+        return f"<pre>{html.escape(str(self))}</pre>"

@@ -17,7 +17,8 @@ from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
-from wsload.scenario import Plan, Scenario, build_plan
+from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
+from wsload.scenario.thresholds import check_message_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,8 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     plan = build_plan(request.scenario)
     workers = choose_workers(plan, request.workers)
     check(plan)
+    if known := message_names(plan):
+        check_message_names(parse_thresholds(request.scenario.thresholds), known)
     limits.raise_soft_fd_limit()
     limits.check(plan, workers, limits.machine())
     header = Header.describe(request.scenario, plan, request.labels, workers)
@@ -141,6 +144,13 @@ def check(plan: Plan) -> None:
         what = str(error)
         remedy = next((text for flag, text in REMEDIES.items() if what.startswith(flag)), "Check what it names.")
         raise UsageError(what, remedy) from None
+
+
+def message_names(plan: Plan) -> set[str]:
+    """Names under which exchanges will be recorded; empty where that is not known before."""
+    if plan.program is not None:
+        return {one.name for one in plan.program.names}
+    return {plan.message.name} if plan.message else set()
 
 
 def create_file(output: Path | None, plan: Plan, labels: dict[str, str], header: Header) -> RunFileWriter:

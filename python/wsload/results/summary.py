@@ -337,6 +337,9 @@ class Fold:
         self._histograms = {metric: _core.Histogram() for metric in (*TOTALS, *CENSORED.values(), *UNCERTAIN)}
         self._chosen = wanted(self._thresholds, self._histograms)
         self._message_names: set[str] = set()
+        program = header.plan.program
+        self._apart = {one.name for one in program.names if not one.total} if program else set()
+        """Names of exchanges outside the totals: those of `on_open` and `on_message`."""
         self._warmup_response = _core.Histogram()
         self._running_ns = 0
         self._stolen_ns = 0
@@ -368,6 +371,8 @@ class Fold:
         for (metric, message), encoded in interval.histograms.items():
             if not interval.warmup:
                 self._choose(metric, message, encoded)
+            if message and message in self._apart:
+                continue
             if not interval.warmup or metric.startswith(("connect", "ping")):
                 if metric in self._histograms:
                     self._histograms[metric].add(encoded)

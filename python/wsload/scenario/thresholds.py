@@ -7,7 +7,7 @@
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Literal
@@ -88,6 +88,20 @@ def parse_thresholds(texts: Iterable[str], where: str = "--threshold") -> tuple[
             raise UsageError(f"{where}: {threshold.text!r} is given twice", "Write it once.")
         found[threshold.text] = threshold
     return tuple(found.values())
+
+
+def check_message_names(thresholds: Iterable[Threshold], known: Collection[str]) -> None:
+    """Refuses names that no message of a run will have, before it runs for an hour to find that out.
+
+    Raises:
+        UsageError: with the nearest name there is.
+    """
+    for threshold in thresholds:
+        if METRICS[threshold.metric].selector == "message" and threshold.selector not in {"", *known}:
+            near = _nearest(threshold.selector, known)
+            remedy = f"The nearest is {near}." if near else f"There is {', '.join(sorted(known))}."
+            what = f"--threshold: {threshold.text!r}: no message is called {threshold.selector!r}"
+            raise UsageError(what, remedy)
 
 
 def parse_threshold(text: str) -> Threshold:
