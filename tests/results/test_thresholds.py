@@ -226,6 +226,15 @@ def test_a_threshold_that_holds_never_ends_the_run() -> None:
     assert fold.broken() is None
 
 
+def test_a_run_whose_time_is_over_is_not_cut_short() -> None:
+    fold = Fold(make_header(duration_ns=2 * SECOND), parse_thresholds(["response.p50 < 1us abort"]))
+    fold.add(make_interval(0))
+    assert fold.broken() is not None
+    fold.add(make_interval(1))
+    assert fold.broken() is None
+    assert [result.passed for result in fold.thresholds()] == [False]
+
+
 def written(path: Path, *thresholds: str) -> Path:
     header = make_header()
     header = header.model_copy(update={"scenario": {**header.scenario, "thresholds": list(thresholds)}})

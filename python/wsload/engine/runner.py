@@ -190,6 +190,7 @@ class Run:
         """The threshold that ended the run early."""
         self._fleet: Fleet | None = None
         self._last_end_ns = 0
+        self._state = ""
         self._steal = limits.Steal()
 
     async def play(self, *, heed_signals: bool) -> RunResult:
@@ -227,6 +228,7 @@ class Run:
 
     def on_state(self, state: str) -> None:
         """Passes the state on."""
+        self._state = state
         if self._listener:
             self._listener.on_state(state)
 
@@ -270,7 +272,7 @@ class Run:
 
     def _heed_thresholds(self, interval: Interval) -> None:
         """Stops the run, once, when a threshold that may end it does not hold; not when it is ending anyway."""
-        if self._signals or self._broken or not interval.gauges.get("running_ns"):
+        if self._signals or self._broken or self._state != "running" or not interval.gauges.get("running_ns"):
             return
         self._broken = self._fold.broken()
         if self._broken and self._fleet:

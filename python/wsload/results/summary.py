@@ -416,8 +416,12 @@ class Fold:
     def broken(self) -> ThresholdResult | None:
         """The first threshold that asks to end the run now: its time is over, and it does not hold.
 
-        One that nothing was measured for yet can wait: a server that never answers comes up as replies time out.
+        One that nothing was measured for yet can wait: a server that never answers comes up as replies time out. A run
+        whose time is over anyway is not cut short.
         """
+        duration_ns = self._header.plan.duration_ns
+        if duration_ns is not None and self._running_ns >= duration_ns:
+            return None
         sums = self._sums()
         for threshold in self._thresholds:
             if threshold.abort_after_ns is not None and self._running_ns >= threshold.abort_after_ns:
