@@ -10,9 +10,11 @@ from wsload.units import (
     format_duration,
     format_latency,
     format_rate,
+    format_share,
     parse_count,
     parse_duration,
     parse_rate,
+    parse_share,
     parse_size,
 )
 
@@ -111,3 +113,26 @@ def test_rates_and_bytes_are_printed() -> None:
 @given(st.integers(min_value=0, max_value=10**15))
 def test_whole_seconds_survive_printing_and_reading(seconds: int) -> None:
     assert parse_duration(f"{seconds}s") == seconds * 10**9
+
+
+def test_shares_are_percent() -> None:
+    assert [parse_share(text) for text in ("0.1%", "99 %", "100%", "0", "0%")] == [0.001, 0.99, 1, 0, 0]
+    for text in ("0.1", "101%", "-1%", "", "%", "1e1%"):
+        with pytest.raises(UnitError):
+            parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.001, "0.1 %"),
+        (0.99996, "99.99 %"),
+        (0.123456, "12.3 %"),
+        (2 / 3, "66.7 %"),
+        (1e-7, "0.00001 %"),
+    ],
+)
+def test_shares_are_printed_without_becoming_all_or_nothing(share: float, expected: str) -> None:
+    assert format_share(share) == expected

@@ -5,6 +5,7 @@
     WsloadError           anything wsload reports without a traceback; has a remedy and an exit code
     ├── UsageError        the user asked for something that cannot be done            exit 2
     │   └── LimitError    this machine cannot hold what was asked for                 exit 2
+    ├── NotMeasuredError  a result is asked for what its run did not measure          exit 1
     ├── RunFileError      a run file cannot be written, or is not one                 exit 2
     ├── ServeError        a server cannot be started                                  exit 1
     └── EngineError       the load could not be generated                             exit 1
@@ -14,12 +15,13 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line; the highest rule that applies wins: 2, signals, 1, 5, 0."""
+    """Exit codes of the command line; the highest rule that applies wins: 2, signals, 1, 99, 5, 0."""
 
     OK = 0
     FAILED = 1
     USAGE = 2
     SUSPECT = 5
+    THRESHOLDS = 99
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -46,6 +48,10 @@ class UsageError(WsloadError):
 
 class LimitError(UsageError):
     """More than this machine can hold; the remedy has the number that fits."""
+
+
+class NotMeasuredError(WsloadError):
+    """A figure of a result that there is not: nothing of its kind happened in the run."""
 
 
 class RunFileError(WsloadError):

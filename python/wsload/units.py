@@ -1,9 +1,11 @@
-"""Durations, rates, sizes and counts as people write them, read and printed.
+"""Durations, rates, sizes, counts and shares as people write them, read and printed.
 
-Durations are integer nanoseconds, rates are floats per second, sizes are bytes.
+Durations are integer nanoseconds, rates are floats per second, sizes are bytes,
+shares are floats from 0 to 1.
 """
 
 import re
+from decimal import Decimal
 
 from wsload.errors import UsageError
 
@@ -66,6 +68,14 @@ def parse_count(text: str) -> int:
     return _scaled(match[1], _COUNT[match[2]])
 
 
+def parse_share(text: str) -> float:
+    """0 to 1 of `0.1%`; a bare number other than 0 is an error: it may mean a hundredth of what it says."""
+    match = re.fullmatch(rf"{_NUMBER}\s*(%?)", text.strip())
+    if not match or not (match[2] or float(match[1]) == 0) or float(match[1]) > 100:
+        raise UnitError(f"{text!r} is not a share", "Write percent, from 0% to 100%: 0.1%.")
+    return float(Decimal(match[1]) / 100)
+
+
 def format_duration(ns: int) -> str:
     """`30 s`, `1 h 30 min`, `250 ms`: exact to the second from a minute up."""
     if ns >= 60 * 10**9:
@@ -100,6 +110,14 @@ def format_rate(per_second: float) -> str:
     # Two decimals would leave nothing of a rate that was written per hour.
     scale, unit = (1, "s") if per_second >= 0.01 else (3600, "h")
     return f"{_trimmed(float(_significant(per_second * scale)))}/{unit}"
+
+
+def format_share(share: float) -> str:
+    """`0.1 %`, three significant digits; no rounding makes all of what is not all, or nothing of what is something."""
+    if share in {0.0, 1.0}:
+        return f"{share * 100:.0f} %"
+    digits = format(Decimal(f"{share * 100:.3g}"), "f")
+    return "99.99 %" if digits == "100" and share < 1 else f"{digits} %"
 
 
 def format_bytes(size: float, per_second: bool = False) -> str:

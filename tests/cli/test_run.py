@@ -73,6 +73,21 @@ def test_the_summary_is_text_and_the_report_prints_the_same(tmp_path: Path) -> N
     assert " \\xb7 4 connections \\xb7 " in plain.stdout
 
 
+def test_thresholds_decide_the_exit_code_and_come_back_in_the_report(tmp_path: Path) -> None:
+    with serving() as server:
+        arguments = ("-n", "50", "-o", "a.wsload", "--threshold", "answered == 50", "--threshold", "unanswered > 0")
+        ran = wsload("run", server.url, *arguments, cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (99, "")
+    assert "thresholds  passed  answered == 50   50\n              FAILED  unanswered > 0   0\n" in ran.stdout
+    shown = wsload("report", "a.wsload", cwd=tmp_path)
+    assert (shown.returncode, shown.stdout) == (0, ran.stdout)
+    for text, code in (("answered.rate > 0", 0), ("pushes > 0", 99)):
+        anew = wsload("report", "a.wsload", "--threshold", text, "--format", "json", cwd=tmp_path)
+        assert anew.returncode == code
+        (result,) = document(anew.stdout)["thresholds"]
+        assert (result["text"], result["passed"]) == (text, code == 0)
+
+
 def test_a_server_that_is_absent_is_said_quickly(tmp_path: Path) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -6,11 +6,13 @@ import pytest
 
 from wsload.cli.app import main
 from wsload.errors import ExitCode
+from wsload.scenario.metrics import METRICS
 
 URL = "ws://127.0.0.1:9/"
 RUN_HELP = "`wsload run --help` lists what there is."
 DURATION = "Write a number with its unit, such as 30s, 250ms or 1h30m."
 RATE = "Write a number per second, minute or hour: 20k/s, 500, 600/m."
+METRIC = f"The nearest is response. Metrics are {', '.join(METRICS)}."
 COUNT = "Write it in digits or with k or M: 1000, 50k, 1M."
 
 BAD_INPUT = [
@@ -46,11 +48,16 @@ BAD_INPUT = [
     (f"run {URL} --size big", "size", "--size: 'big' is not a size", "Write bytes or a unit: 32, 64KiB, 1MB."),
     (f"run {URL} --size 65MiB", "too big", "--size: 68157440 bytes", "It takes 0 bytes to 64 MiB."),
     (f"run {URL} --workers 0", "no worker", "--workers: '0' is not a number of processes", "It takes 1 to 1024."),
-    (f"run {URL} --seed xyz", "seed", "--seed: 'xyz' is no hexadecimal number of 1 to 16 digits", "Try --seed 7f3a."),
+    (f"run {URL} --seed xyz", "seed", "--seed: 'xyz' is no hexadecimal number of 1 to 16 digits", "Try 7f3a."),
     (f"run {URL} --seed 1ffffffffffffffff", "17 digits",
-     "--seed: '1ffffffffffffffff' is no hexadecimal number of 1 to 16 digits", "Try --seed 7f3a."),
+     "--seed: '1ffffffffffffffff' is no hexadecimal number of 1 to 16 digits", "Try 7f3a."),
     (f"run {URL} --reconnect always", "attempts", "--reconnect: 'always' is neither 'never' nor a number of attempts",
-     "Write --reconnect 5 for five attempts (at most 1,000,000)."),
+     "Write 5 for five attempts (at most 1,000,000)."),
+    (f"run {URL} --threshold respons.p99<1s", "threshold",
+     "--threshold: 'respons.p99<1s', character 1: no metric is called 'respons'", METRIC),
+    ("report a.wsload --threshold response.p99<1", "threshold of a report",
+     "--threshold: 'response.p99<1', character 14: '1' is not a duration",
+     "Write a time with its unit, such as 50ms."),
     # What does not go together.
     (f"run {URL} -m a -f b", "two messages", "--message-file: --message is given as well",
      "Name one source of the message."),

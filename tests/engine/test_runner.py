@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from engine.support import SECOND, children, make_plan
 from wsload.engine import RunRequest, RunResult, execute, limits, process
 from wsload.engine.process import STATES
 from wsload.engine.runner import choose_workers, create_file, default_stem
-from wsload.errors import EngineError, ExitCode, LimitError, RunFileError
+from wsload.errors import EngineError, ExitCode, LimitError, RunFileError, UsageError
 from wsload.results import Header, Interval, RunFile, RunFileWriter, read_summary
 from wsload.scenario import LoadModel, Plan, Scenario
 
@@ -110,6 +111,69 @@ def test_a_signal_stops_the_run_and_all_is_kept(
     assert messages.sent == messages.answered == echo_server.messages > 0
     assert messages.unanswered == 0
     check_file(path, result)
+
+
+def judged(url: str, output: Path, *thresholds: str, **load: int | float | bool) -> RunRequest:
+    asked = ask(url, output, **load)
+    return replace(asked, scenario=asked.scenario.model_copy(update={"thresholds": thresholds}))
+
+
+def test_thresholds_that_hold_pass_and_are_kept(echo_server: Peer, tmp_path: Path) -> None:
+    path = tmp_path / "run.wsload"
+    result = execute(judged(echo_server.url, path, "answered == 200", "unanswered == 0 abort", iterations=200))
+    assert result.exit_code == ExitCode.OK
+    assert [(one.text, one.passed, one.observed) for one in result.summary.thresholds] == [
+        ("answered == 200", True, 200),
+        ("unanswered == 0 abort", True, 0),
+    ]
+    check_file(path, result)
+
+
+def test_a_threshold_that_does_not_hold_is_exit_code_99(echo_server: Peer, tmp_path: Path) -> None:
+    path = tmp_path / "run.wsload"
+    result = execute(judged(echo_server.url, path, "answered == 200", "answered < 200", iterations=200))
+    assert (result.exit_code, result.summary.outcome) == (ExitCode.THRESHOLDS, "completed")
+    assert [one.passed for one in result.summary.thresholds] == [True, False]
+    check_file(path, result)
+
+
+def test_a_threshold_may_end_the_run_early(echo_server: Peer, tmp_path: Path) -> None:
+    path = tmp_path / "run.wsload"
+    watcher = Watcher()
+    text = "sent == 0 abort after 1s"
+    request = judged(echo_server.url, path, text, rate_per_s=200.0, duration_ns=3600 * SECOND)
+    result = execute(request, watcher)
+    assert (result.exit_code, watcher.stops) == (ExitCode.THRESHOLDS, [1])
+    assert result.summary.outcome == "interrupted"
+    assert result.summary.outcome_reason == f"stopped by the threshold '{text}'"
+    messages = result.summary.messages
+    assert messages.sent == messages.answered == echo_server.messages >= 200
+    assert SECOND <= result.summary.duration_ns < 3600 * SECOND
+    check_file(path, result)
+
+
+def test_a_name_that_no_message_has_is_refused_before_the_file_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        execute(judged("ws://127.0.0.1:9/", tmp_path / "run.wsload", "response[messag].p99 < 1s"))
+    assert caught.value.what == "--threshold: 'response[messag].p99 < 1s': no message is called 'messag'"
+    assert caught.value.remedy == "The nearest is message."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_goes_before_a_threshold(echo_server: Peer, tmp_path: Path) -> None:
+    request = judged(echo_server.url, tmp_path / "run.wsload", "sent == 0", rate_per_s=200.0, duration_ns=3600 * SECOND)
+    result = execute(request, Watcher(signal.SIGINT))
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert not result.summary.thresholds[0].passed
+
+
+def test_nothing_opened_goes_before_a_threshold(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"ws://127.0.0.1:{port}/"
+    result = execute(judged(url, tmp_path / "run.wsload", "failures == 0", duration_ns=60 * SECOND))
+    assert result.exit_code == ExitCode.FAILED
+    assert not result.summary.thresholds[0].passed
 
 
 def test_a_second_signal_waits_for_no_reply_and_all_is_kept(silent_peer: Peer, tmp_path: Path) -> None:

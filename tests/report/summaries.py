@@ -99,6 +99,7 @@ def summary(**changes: Any) -> Summary:
         "fan_out_each": None,
         "fan_out_last": None,
         "push_gap": None,
+        "thresholds": [],
         "verdict": {
             "trusted": True,
             "reasons": [],

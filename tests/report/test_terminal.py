@@ -255,3 +255,52 @@ def test_colour_is_for_terminals_and_not_with_no_color(
     out = Terminal()
     print_summary(summary(failures=[failure("refused")]), out)
     assert ("\x1b[31m" in out.getvalue()) is red
+
+
+def test_thresholds_are_a_table() -> None:
+    results: list[dict[str, Any]] = [
+        {"name": text.split()[0], "text": text, "passed": passed, "observed": observed, "unit": unit}
+        for text, passed, observed, unit in (
+            ("response.p99 < 50ms", True, 1_100_000, "ns"),
+            ("unanswered.rate < 0.1%", True, 0.0004, "share"),
+            ("rate >= 19.5k/s", False, 18_234.567, "per_s"),
+            ("unanswered == 0", False, 12_345, "count"),
+        )
+    ]
+    results += [
+        {
+            "name": "response[say].p99.9",
+            "text": "response[say].p99.9 < 200ms abort after 10s",
+            "passed": False,
+            "observed": 5 * 10**8,
+            "unit": "ns",
+            "at_least": True,
+            "reason": "3 replies never came",
+        },
+        {
+            "name": "response[\x1b].p99",
+            "text": "response[\x1b].p99 < 1s",
+            "passed": False,
+            "observed": None,
+            "unit": "ns",
+            "reason": "no message is called \x1b, there is say",
+        },
+    ]
+    shown = [line for line in lines(summary(thresholds=results)) if "passed" in line or "FAILED" in line]
+    assert "\n".join(shown) + "\n" == dedent("""\
+        |  thresholds  passed  response.p99 < 50ms                           1.10 ms
+        |              passed  unanswered.rate < 0.1%                        0.04 %
+        |              FAILED  rate >= 19.5k/s                               18,235/s
+        |              FAILED  unanswered == 0                               12,345
+        |              FAILED  response[say].p99.9 < 200ms abort after 10s   ≥500 ms, 3 replies never came
+        |              FAILED  response[\\u{1b}].p99 < 1s                     no message is called \\u{1b}, there is say
+        """).replace("|", "")
+    narrow = text(summary(thresholds=results[4:5]), 60)
+    assert (
+        dedent("""\
+        |  thresholds  FAILED  response[say].p99.9 < 200ms abort
+        |                      after 10s   ≥500 ms, 3 replies never
+        |                      came
+        """).replace("|", "")
+        in narrow
+    )

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from samples import SECOND, encode, make_header, make_interval
 from wsload import _core
 from wsload.results import Failure, Fold, Note, Stats, Summary, interval_stats
+from wsload.scenario import parse_thresholds
+from wsload.scenario.program import Name, Program
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "summary.schema.json"
 
@@ -42,6 +44,21 @@ def test_the_warm_up_is_kept_apart_and_the_ramp_counts_only_connections() -> Non
     assert summary.warmup.sent == 100
     assert summary.response_time is not None
     assert summary.response_time.count == 2
+
+
+def test_exchanges_outside_the_totals_are_known_by_name_only() -> None:
+    names = (Name(name="login", total=False), Name(name="say", total=True))
+    program = Program(names=names, messages=(), users=())
+    header = make_header()
+    header = header.model_copy(update={"plan": header.plan.model_copy(update={"program": program})})
+    fold = Fold(header, parse_thresholds(["response[login].count == 3", "response.count == 1"]))
+    fold.add(
+        make_interval(histograms={("response_time", "login"): encode(1, 2, 3), ("response_time", "say"): encode(4)})
+    )
+    summary = fold.summary("completed")
+    assert summary.response_time is not None
+    assert (summary.response_time.count, summary.response_time.max) == (1, 4)
+    assert [threshold.passed for threshold in summary.thresholds] == [True, True]
 
 
 def test_connections_count_slots_and_not_attempts() -> None:

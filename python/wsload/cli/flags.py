@@ -394,6 +394,16 @@ Origin = Annotated[
     str | None, Option("--origin", metavar="ORIGIN", help="Origin, as a browser sends it.", rich_help_panel=HANDSHAKE)
 ]
 
+ThresholdFlag = Annotated[
+    list[str] | None,
+    Option(
+        "--threshold",
+        metavar="TEXT",
+        help="What must be so, such as 'response.p99 < 50ms' or 'unanswered == 0'; add 'abort after 10s' to stop early."
+        " Exit code 99 if it is not so. Repeatable.",
+        rich_help_panel=RESULT,
+    ),
+]
 Workers = Annotated[
     str | None,
     Option(

@@ -1,11 +1,15 @@
 """`wsload report`: the summary of run files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wsload.cli.choices import Format
+from wsload.errors import ExitCode
+
+if TYPE_CHECKING:
+    from wsload.results import Summary
 
 
 def report(
@@ -13,12 +17,29 @@ def report(
     format: Annotated[  # noqa: A002
         Format, typer.Option("--format", help="As text, or as one JSON document: several files give a list.")
     ] = Format.TEXT,
-) -> None:
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="TEXT",
+            help="Judge by this, such as 'response.p99 < 50ms', and not by the run's own; exit code 99 if it is not so."
+            " Repeatable.",
+        ),
+    ] = None,
+) -> int:
     """Show what runs came to, from their files."""
     from wsload.results import read_summary
+    from wsload.scenario import parse_thresholds
 
     # All are read before anything is printed: an unreadable one must not leave half a document.
-    summaries = [read_summary(path) for path in files]
+    thresholds = parse_thresholds(threshold) if threshold else None
+    summaries = [read_summary(path, thresholds) for path in files]
+    failed = thresholds is not None and not all(one.passed for summary in summaries for one in summary.thresholds)
+    _show(summaries, format)
+    return ExitCode.THRESHOLDS if failed else ExitCode.OK
+
+
+def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
     if format is Format.JSON:
         documents = [summary.to_json() for summary in summaries]
         typer.echo(documents[0] if len(documents) == 1 else "[\n" + ",\n".join(documents) + "\n]")

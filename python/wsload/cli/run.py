@@ -74,6 +74,7 @@ def run(
     ping_timeout: flags.PingTimeout = None,
     close_code: flags.CloseCode = "1000",
     close_reason: flags.CloseReason = "",
+    threshold: flags.ThresholdFlag = None,
     workers: flags.Workers = None,
     label: flags.Label = None,
     seed: flags.Seed = None,
@@ -88,7 +89,8 @@ def run(
     --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).
 
     Exit codes: 0 something was measured; 1 no connection opened, or replies were awaited and none came; 2 wrong
-    usage, nothing was started; 5 the result is suspect, with --strict; 130 and 143 stopped by SIGINT or SIGTERM.
+    usage, nothing was started; 99 a threshold does not hold; 5 the result is suspect, with --strict; 130 and 143
+    stopped by SIGINT or SIGTERM.
     Ctrl-C stops sending, awaits replies, closes and saves; the second time it ends at once, and saves.
     """
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
@@ -153,6 +155,7 @@ def run(
         ping_timeout_ns=values.maybe("--ping-timeout", parse_duration, ping_timeout),
         close_code=values.close_code(close_code),
         close_reason=close_reason,
+        thresholds=tuple(threshold or ()),
         **({} if seed is None else {"seed": values.seed(seed)}),
     )
     result = _execute(

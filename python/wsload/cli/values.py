@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from wsload.errors import UsageError
-from wsload.units import UnitError, parse_duration, parse_rate
+from wsload.units import UnitError
 
 if TYPE_CHECKING:
     from wsload.scenario import Stage, Think
 
 T = TypeVar("T")
-MAX_ATTEMPTS = 1_000_000
 MAX_WORKERS = 1024
 
 
@@ -49,23 +48,16 @@ def labels(texts: Sequence[str] | None) -> dict[str, str]:
 
 def attempts(text: str) -> int:
     """`never`, which is 0, or a number of attempts."""
-    if text == "never":
-        return 0
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_ATTEMPTS:
-        remedy = f"Write --reconnect 5 for five attempts (at most {MAX_ATTEMPTS:,})."
-        raise UsageError(f"--reconnect: {text!r} is neither 'never' nor a number of attempts", remedy)
-    return int(text)
+    from wsload.scenario.words import parse_attempts
+
+    return quantity("--reconnect", parse_attempts, text)
 
 
 def seed(text: str) -> int:
     """A seed in the form in which results print it."""
-    try:
-        value = int(text, 16)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 1 << 64:
-        raise UsageError(f"--seed: {text!r} is no hexadecimal number of 1 to 16 digits", "Try --seed 7f3a.")
-    return value
+    from wsload.scenario.words import parse_seed
+
+    return quantity("--seed", parse_seed, text)
 
 
 def workers(text: str) -> int:
@@ -75,34 +67,16 @@ def workers(text: str) -> int:
 
 def stage(text: str) -> "Stage":
     """A stage: `30s:20k/s`."""
-    from wsload.scenario import Stage
+    from wsload.scenario.words import parse_stage
 
-    duration, found, rate = text.partition(":")
-    remedy = "Write TIME:RATE, such as 30s:20k/s, or 0s:40k/s for a step."
-    if not found:
-        raise UsageError(f"--stage: {text!r} has no ':'", remedy)
-    for part, parse, at in ((duration, parse_duration, 1), (rate, parse_rate, len(duration) + 2)):
-        try:
-            parse(part)
-        except UnitError as error:
-            raise UsageError(f"--stage: {text!r}, character {at}: {error.what}", remedy) from None
-    return Stage(duration_ns=parse_duration(duration), target_per_s=parse_rate(rate))
+    return quantity("--stage", parse_stage, text)
 
 
 def think(text: str) -> "Think":
     """A law of waits: `1s`, `uniform:1s,3s`, `exp:2s`."""
-    from wsload.scenario import ExponentialThink, FixedThink, UniformThink
+    from wsload.scenario.words import parse_think
 
-    law, found, times = text.partition(":")
-    spans = [quantity("--think", parse_duration, part) for part in (times if found else law).split(",")]
-    match (law if found else "fixed"), spans:
-        case "fixed", [span]:
-            return FixedThink(span_ns=span)
-        case "uniform", [low, high] if low <= high:
-            return UniformThink(low_ns=low, high_ns=high)
-        case "exp" | "exponential", [mean]:
-            return ExponentialThink(mean_ns=mean)
-    raise UsageError(f"--think: {text!r} is no wait", "Write 1s, uniform:1s,3s or exp:2s.")
+    return quantity("--think", parse_think, text)
 
 
 def close_code(text: str) -> int:

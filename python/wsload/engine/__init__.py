@@ -6,9 +6,9 @@ A worker imports this package as well, so what only the parent needs is imported
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wsload.engine.runner import Listener, RunRequest, RunResult, execute
+    from wsload.engine.runner import Listener, RunRequest, RunResult, execute, execute_async
 
-__all__ = ["Listener", "RunRequest", "RunResult", "execute"]
+__all__ = ["Listener", "RunRequest", "RunResult", "execute", "execute_async"]
 
 
 def __getattr__(name: str) -> object:

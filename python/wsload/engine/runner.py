@@ -17,10 +17,13 @@ from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
-from wsload.scenario import Plan, Scenario, build_plan
+from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
+from wsload.scenario.thresholds import check_message_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from wsload.results.thresholds import ThresholdResult
 
 
 REMEDIES = {
@@ -68,26 +71,50 @@ class Listener(Protocol):
         """A signal asks the run to stop, for the first time or again."""
 
 
-def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
-    """Runs a scenario to its end.
+def execute(request: RunRequest, listener: Listener | None = None, *, heed_signals: bool = True) -> RunResult:
+    """Runs a scenario to its end on a loop of its own.
+
+    SIGINT and SIGTERM can be heeded in the main thread only, and are a command's business: who is called by others
+    leaves them alone.
 
     Raises:
         UsageError: it cannot be run as asked; nothing was started.
         RunFileError: its file cannot be created; nothing was started.
         EngineError: no worker could be started.
     """
+    run = _prepare(request, listener)
+    try:
+        return uvloop.run(run.play(heed_signals=heed_signals))
+    finally:
+        run.close()
+
+
+async def execute_async(request: RunRequest, listener: Listener | None = None) -> RunResult:
+    """Runs a scenario on the loop that is running, whatever thread that is in; signals are its caller's business.
+
+    When it is cancelled, workers are ended, and the file holds what was measured until then.
+
+    Raises:
+        UsageError, RunFileError, EngineError: as for `execute`.
+    """
+    run = _prepare(request, listener)
+    try:
+        return await run.play(heed_signals=False)
+    finally:
+        run.close()
+
+
+def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     plan = build_plan(request.scenario)
     workers = choose_workers(plan, request.workers)
     check(plan)
+    if known := message_names(plan):
+        check_message_names(parse_thresholds(request.scenario.thresholds), known)
     limits.raise_soft_fd_limit()
     limits.check(plan, workers, limits.machine())
     header = Header.describe(request.scenario, plan, request.labels, workers)
     writer = create_file(request.output, plan, request.labels, header)
-    run = Run(plan, workers, header, writer, listener)
-    try:
-        return uvloop.run(run.play())
-    finally:
-        writer.close()
+    return Run(plan, workers, header, writer, listener)
 
 
 def choose_workers(plan: Plan, asked: int | None) -> int:
@@ -117,6 +144,13 @@ def check(plan: Plan) -> None:
         what = str(error)
         remedy = next((text for flag, text in REMEDIES.items() if what.startswith(flag)), "Check what it names.")
         raise UsageError(what, remedy) from None
+
+
+def message_names(plan: Plan) -> set[str]:
+    """Names under which exchanges will be recorded; empty where that is not known before."""
+    if plan.program is not None:
+        return {one.name for one in plan.program.names}
+    return {plan.message.name} if plan.message else set()
 
 
 def create_file(output: Path | None, plan: Plan, labels: dict[str, str], header: Header) -> RunFileWriter:
@@ -152,20 +186,24 @@ class Run:
         self._cpus = header.host.cpus
         self._file_error: str | None = None
         self._signals: list[signal.Signals] = []
+        self._broken: ThresholdResult | None = None
+        """The threshold that ended the run early."""
         self._fleet: Fleet | None = None
         self._last_end_ns = 0
+        self._state = ""
         self._steal = limits.Steal()
 
-    async def play(self) -> RunResult:
-        """Runs the fleet, heeding signals: the first stops it, the second ends it at once.
+    async def play(self, *, heed_signals: bool) -> RunResult:
+        """Runs the fleet; of signals that are heeded the first stops it, the second ends it at once.
 
         Raises:
             EngineError: no worker could be started; the file says so.
         """
         self._fleet = Fleet(self._plan, self._workers, self)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal, number)
+        if heed_signals:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._on_signal, number)
         if self._listener:
             self._listener.on_start(self._plan, self._workers)
         try:
@@ -174,8 +212,15 @@ class Run:
             reason = error.what
             self._keep(lambda: self._writer.finish("failed", reason))
             raise
+        except asyncio.CancelledError:
+            self._keep(lambda: self._writer.finish("interrupted", "cancelled"))
+            raise
         # Still on the loop: a signal that comes now must not tear the file.
         return self._result()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._writer.close()
 
     def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
         """Stores the epoch."""
@@ -183,6 +228,7 @@ class Run:
 
     def on_state(self, state: str) -> None:
         """Passes the state on."""
+        self._state = state
         if self._listener:
             self._listener.on_state(state)
 
@@ -200,6 +246,7 @@ class Run:
         self._fold.add(interval)
         if self._listener:
             self._listener.on_interval(interval)
+        self._heed_thresholds(interval)
 
     def on_note(self, note: Note) -> None:
         """Keeps a note."""
@@ -211,7 +258,7 @@ class Run:
         self._keep(lambda: self._writer.finish(outcome, reason))
         kept = self._writer.path if self._file_error is None else None
         summary = self._fold.summary(outcome, reason, kept)
-        return RunResult(summary, self._exit_code(), self._file_error)
+        return RunResult(summary, self._exit_code(summary), self._file_error)
 
     def _keep(self, write: "Callable[[], None]") -> None:
         """Writes to the file until that fails once; the run and its summary go on without it."""
@@ -223,12 +270,23 @@ class Run:
             self._file_error = error.what
             self._fold.note(Note(self._last_end_ns, "file_lost", f"{error.what}; what follows is not in the file"))
 
+    def _heed_thresholds(self, interval: Interval) -> None:
+        """Stops the run, once, when a threshold that may end it does not hold; not when it is ending anyway."""
+        if self._signals or self._broken or self._state != "running" or not interval.gauges.get("running_ns"):
+            return
+        self._broken = self._fold.broken()
+        if self._broken and self._fleet:
+            if self._listener:
+                self._listener.on_stop(1)
+            self._fleet.stop()
+
     def _on_signal(self, number: signal.Signals) -> None:
         self._signals.append(number)
+        times = len(self._signals) + bool(self._broken)
         if self._listener:
-            self._listener.on_stop(len(self._signals))
+            self._listener.on_stop(times)
         if self._fleet:
-            if len(self._signals) == 1:
+            if times == 1:
                 self._fleet.stop()
             else:
                 self._fleet.abort()
@@ -238,11 +296,15 @@ class Run:
             return "interrupted", f"stopped by {self._signals[0].name}"
         if self._fleet is None or self._fleet.lost_all:
             return "failed", "every worker was lost"
+        if self._broken:
+            return "interrupted", f"stopped by the threshold '{self._broken.text}'"
         return "completed", ""
 
-    def _exit_code(self) -> int:
+    def _exit_code(self, summary: Summary) -> int:
         if self._signals:
             return ExitCode.INTERRUPTED if self._signals[0] == signal.SIGINT else ExitCode.TERMINATED
         if self._fleet is None or self._fleet.lost_all or not self._fold.has_result():
             return ExitCode.FAILED
+        if not all(threshold.passed for threshold in summary.thresholds):
+            return ExitCode.THRESHOLDS
         return ExitCode.OK

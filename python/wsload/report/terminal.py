@@ -11,9 +11,10 @@ from wsload.report.remedies import remedy, title
 from wsload.report.text import flow, grid, latency_column, printable, shortened
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary
+from wsload.results.thresholds import ThresholdResult
 from wsload.results.verdict import Verdict
 from wsload.scenario import Think
-from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
+from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate, format_share
 
 LABEL_WIDTH = 12
 MAX_NAMES = 12
@@ -23,6 +24,7 @@ PIPED_WIDTH = 110
 MIN_WIDTH = 60
 MAX_FAILURES = 8
 MAX_EXAMPLE = 240
+MAX_THRESHOLD = 48
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
@@ -43,6 +45,7 @@ def render(summary: Summary, width: int) -> list[Text]:
     lines += _agreed(summary, width)
     lines += _failures(summary, width)
     lines += _latencies(summary, width)
+    lines += _thresholds(summary, width)
     lines += _verdict(summary, width)
     lines += _doubts(summary, width)
     if summary.file:
@@ -355,6 +358,35 @@ def _column(rows: list[dict[str, Any]], name: str) -> list[str]:
     """One percentile of every row; a lower bound is marked as one."""
     texts = latency_column([row[name] for row in rows])
     return [f"≥{text}" if name in row["at_least"] else text for row, text in zip(rows, texts, strict=True)]
+
+
+def _thresholds(summary: Summary, width: int) -> list[Text]:
+    """A row for each: whether it holds, what was asked, what was observed."""
+    lines: list[Text] = []
+    texts = [printable(result.text) for result in summary.thresholds]
+    column = min(max(map(len, texts), default=0), MAX_THRESHOLD)
+    for text, result in zip(texts, summary.thresholds, strict=True):
+        state, observed = "passed" if result.passed else "FAILED", _observed(result)
+        row = f"{state}  {text:{column}}   {observed}"
+        words = flow([f"{state} ", *text.split(), *f"  {observed}".split(" ")], width - MARGIN, " ", 8)
+        for one in [row] if len(row) <= width - MARGIN else words:
+            lines += _lines("" if lines else "thresholds", [one], "" if result.passed else "bold red")
+    return lines
+
+
+def _observed(result: ThresholdResult) -> str:
+    """`1.10 ms`, `≥500 ms, 3 replies never came`, or why nothing was."""
+    parts = [printable(result.reason)] if result.reason else []
+    if result.observed is not None:
+        value = result.observed
+        shown = {
+            "ns": lambda: format_latency(value),
+            "count": lambda: format_count(round(value)),
+            "share": lambda: format_share(value),
+            "per_s": lambda: format_rate(round(value) if value >= 100 else value),
+        }[result.unit]()
+        parts.insert(0, f"≥{shown}" if result.at_least else shown)
+    return ", ".join(parts)
 
 
 def _verdict(summary: Summary, width: int) -> list[Text]:

@@ -43,6 +43,11 @@ class Header(BaseModel):
     host: Host
     started_at: datetime
 
+    @property
+    def thresholds(self) -> tuple[str, ...]:
+        """Those that the run is held against, as they were written."""
+        return tuple(self.scenario.get("thresholds", ()))
+
     @classmethod
     def describe(cls, scenario: Scenario, plan: Plan, labels: dict[str, str], workers: int) -> "Header":
         """The header of a run that begins now on this machine."""

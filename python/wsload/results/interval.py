@@ -8,6 +8,9 @@ from wsload.results.verdict import Reason
 if TYPE_CHECKING:
     from wsload import _core
 
+CENSORED = {"response_time": "response_censored", "service_time": "service_censored"}
+"""Where the ages of messages are that never got a reply."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

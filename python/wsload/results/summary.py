@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -9,11 +10,22 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from wsload import _core
+from wsload.errors import RunFileError, UsageError
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header, Host
-from wsload.results.interval import Failure, Interval
+from wsload.results.interval import CENSORED, Failure, Interval
+from wsload.results.thresholds import Sums, ThresholdResult, judge_threshold, wanted
 from wsload.results.verdict import Facts, Verdict, judge, local_limits
-from wsload.scenario import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, parse_authority
+from wsload.scenario import (
+    ClosedLoad,
+    EchoLoad,
+    IdleLoad,
+    KeyMatching,
+    OpenLoad,
+    Threshold,
+    parse_authority,
+    parse_thresholds,
+)
 from wsload.scenario.parts import JsonKey, KeySpec, RegexKey
 
 TOTALS = (
@@ -32,8 +44,6 @@ TOTALS = (
     "fan_out_each",
     "fan_out_last",
 )
-CENSORED = {"response_time": "response_censored", "service_time": "service_censored"}
-"""Where the ages of messages are that never got a reply."""
 PER_NAME = ("response_time", "service_time", *CENSORED.values())
 UNCERTAIN = ("response_uncertain", "response_earliest")
 Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
@@ -319,6 +329,7 @@ class Summary(_Section):
     fan_out_each: Stats | None = Field(description="to each")
     fan_out_last: Stats | None = Field(description="to the last, of messages that reached all")
     push_gap: Stats | None = Field(description="between messages that answer nothing, per connection")
+    thresholds: list[ThresholdResult] = Field(description="what was asked of the run, and whether it is so")
     verdict: Verdict
     negotiated: list[Agreement]
     compression: CompressionSummary | None
@@ -339,10 +350,14 @@ class Summary(_Section):
 
 
 class Fold:
-    """Adds intervals up. Memory does not grow with the number of intervals."""
+    """Adds intervals up. Memory does not grow with the number of intervals.
 
-    def __init__(self, header: Header) -> None:
+    `thresholds`: what the sum is held against; None: what the run itself was.
+    """
+
+    def __init__(self, header: Header, thresholds: Sequence[Threshold] | None = None) -> None:
         self._header = header
+        self._thresholds = tuple(parse_thresholds(header.thresholds) if thresholds is None else thresholds)
         self._measured: Counter[str] = Counter()
         self._warmup: Counter[str] = Counter()
         self._whole: Counter[str] = Counter()
@@ -355,6 +370,8 @@ class Fold:
         names = [name.name for name in program.names] if program else []
         self._by_name = {name: {metric: _core.Histogram() for metric in PER_NAME} for name in names}
         self._iteration_time = _core.Histogram()
+        self._chosen = wanted(self._thresholds, self._histograms)
+        self._message_names: set[str] = set()
         self._warmup_response = _core.Histogram()
         self._running_ns = 0
         self._stolen_ns = 0
@@ -384,6 +401,8 @@ class Fold:
             self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
             self._add_suspicions(interval)
         for (metric, message), encoded in interval.histograms.items():
+            if not interval.warmup:
+                self._choose(metric, message, encoded)
             self._add_histogram(metric, message, encoded, warmup=interval.warmup)
 
     def _add_histogram(self, metric: str, message: str, encoded: bytes, *, warmup: bool) -> None:
@@ -401,6 +420,12 @@ class Fold:
                 self._iteration_time.add(encoded)
         elif metric == "response_time":
             self._warmup_response.add(encoded)
+
+    def _choose(self, metric: str, message: str, encoded: bytes) -> None:
+        if message:
+            self._message_names.add(message)
+        for key in {(metric, ""), (metric, message)} & self._chosen.keys():
+            self._chosen[key].add(encoded)
 
     def _add_suspicions(self, interval: Interval) -> None:
         self._intervals += 1
@@ -428,6 +453,42 @@ class Fold:
         if plan.publishers is not None:
             return self._whole["fan_out_delivered"] > 0 or not self._whole["sent"]
         return not awaited or not self._whole["sent"] or self._whole["answered"] > 0
+
+    def thresholds(self) -> list[ThresholdResult]:
+        """Every threshold held against what has been added so far."""
+        sums = self._sums()
+        return [judge_threshold(threshold, sums) for threshold in self._thresholds]
+
+    def broken(self) -> ThresholdResult | None:
+        """The first threshold that asks to end the run now: its time is over, and it does not hold.
+
+        One that nothing was measured for yet can wait: a server that never answers comes up as replies time out. A run
+        whose time is over anyway is not cut short.
+        """
+        duration_ns = self._header.plan.duration_ns
+        if duration_ns is not None and self._running_ns >= duration_ns:
+            return None
+        sums = self._sums()
+        for threshold in self._thresholds:
+            if threshold.abort_after_ns is not None and self._running_ns >= threshold.abort_after_ns:
+                result = judge_threshold(threshold, sums)
+                if not result.passed and result.observed is not None:
+                    return result
+        return None
+
+    def _sums(self) -> Sums:
+        failures: Counter[str] = Counter()
+        for failure in self._failures.values():
+            failures[failure.kind] += failure.count
+        return Sums(
+            measured=self._measured,
+            whole=self._whole,
+            running_ns=self._running_ns,
+            close_codes=self._close_codes,
+            failures=failures,
+            message_names=self._message_names,
+            histograms={(metric, ""): total for metric, total in self._histograms.items()} | self._chosen,
+        )
 
     def summary(self, outcome: Outcome, reason: str = "", file: Path | None = None) -> Summary:
         """The sum of what has been added so far."""
@@ -461,6 +522,7 @@ class Fold:
             duration_ns=self._running_ns,
             connections=self._connections(),
             messages=self._messages(),
+            thresholds=self.thresholds(),
             verdict=self.verdict(),
             rate=self._rate(),
             failures=[
@@ -669,14 +731,20 @@ def _matching_words(matching: Literal["order", "none"] | KeyMatching) -> str:
     return sent if sent == received else f"{sent} = {received}"
 
 
-def read_summary(path: Path) -> Summary:
+def read_summary(path: Path, thresholds: Sequence[Threshold] | None = None) -> Summary:
     """The summary of a run file, of one that is still growing or was killed as well.
+
+    `thresholds` take the place of those that the run was held against.
 
     Raises:
         RunFileError: the file cannot be read.
     """
     with RunFile.open(path) as run:
-        fold = Fold(run.header)
+        try:
+            fold = Fold(run.header, thresholds)
+        except UsageError as error:
+            remedy = "A newer wsload may have written it; name others with --threshold."
+            raise RunFileError(f"{path}: {error.what}", remedy) from None
         for interval in run.intervals():
             fold.add(interval)
         for note in run.notes():

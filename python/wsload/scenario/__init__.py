@@ -4,6 +4,7 @@ from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario, Stage
 from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
 from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, Plan
+from wsload.scenario.thresholds import Threshold, parse_threshold, parse_thresholds
 from wsload.scenario.url import parse_address, parse_authority, redact_url
 from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 
@@ -23,6 +24,7 @@ __all__ = [
     "Scenario",
     "Stage",
     "Think",
+    "Threshold",
     "TlsOptions",
     "UniformThink",
     "build_plan",
@@ -31,5 +33,7 @@ __all__ = [
     "parse_authority",
     "parse_compression",
     "parse_proxy",
+    "parse_threshold",
+    "parse_thresholds",
     "redact_url",
 ]

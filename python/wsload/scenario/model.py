@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.parts import Think
+from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import parse_address
 from wsload.scenario.wire import (
     MIN_PING_NS,
@@ -125,6 +126,7 @@ class Scenario(_Part):
     close_code: int = 1000
     close_reason: str = ""
     serialize_connects: bool = False
+    thresholds: tuple[str, ...] = ()
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
 
     @model_validator(mode="after")
@@ -134,6 +136,7 @@ class Scenario(_Part):
         if self.connect_to is not None:
             parse_dial(self.connect_to)
         parse_matching(self.match, self.match_received)
+        parse_thresholds(self.thresholds)
         self._check_limits()
         self._check_load()
         self._check_messages()

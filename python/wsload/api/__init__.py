@@ -1,0 +1,9 @@
+"""The Python API: what `import wsload` offers, for tests and notebooks. docs/python-api.md shows it."""
+
+from wsload.api.options import RunOptions, ScenarioOptions
+from wsload.api.result import Result
+from wsload.api.running import run, run_async
+from wsload.api.scenario import Scenario
+from wsload.units import parse_duration as ns
+
+__all__ = ["Result", "RunOptions", "Scenario", "ScenarioOptions", "ns", "run", "run_async"]

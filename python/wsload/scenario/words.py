@@ -1,0 +1,56 @@
+"""What people write for the parts of a scenario, whether as a flag, in a file or as a keyword of Python."""
+
+from wsload.scenario.model import Stage
+from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
+from wsload.units import UnitError, parse_duration, parse_rate
+
+MAX_ATTEMPTS = 1_000_000
+
+
+def parse_stage(text: str) -> Stage:
+    """A stage: `30s:20k/s`."""
+    duration, found, rate = text.partition(":")
+    remedy = "Write TIME:RATE, such as 30s:20k/s, or 0s:40k/s for a step."
+    if not found:
+        raise UnitError(f"{text!r} has no ':'", remedy)
+    for part, parse, at in ((duration, parse_duration, 1), (rate, parse_rate, len(duration) + 2)):
+        try:
+            parse(part)
+        except UnitError as error:
+            raise UnitError(f"{text!r}, character {at}: {error.what}", remedy) from None
+    return Stage(duration_ns=parse_duration(duration), target_per_s=parse_rate(rate))
+
+
+def parse_think(text: str) -> Think:
+    """A law of waits: `1s`, `uniform:1s,3s`, `exp:2s`."""
+    law, found, times = text.partition(":")
+    spans = [parse_duration(part) for part in (times if found else law).split(",")]
+    match (law if found else "fixed"), spans:
+        case "fixed", [span]:
+            return FixedThink(span_ns=span)
+        case "uniform", [low, high] if low <= high:
+            return UniformThink(low_ns=low, high_ns=high)
+        case "exp" | "exponential", [mean]:
+            return ExponentialThink(mean_ns=mean)
+    raise UnitError(f"{text!r} is no wait", "Write 1s, uniform:1s,3s or exp:2s.")
+
+
+def parse_attempts(text: str) -> int:
+    """`never`, which is 0, or a number of attempts to connect again."""
+    if text == "never":
+        return 0
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_ATTEMPTS:
+        remedy = f"Write 5 for five attempts (at most {MAX_ATTEMPTS:,})."
+        raise UnitError(f"{text!r} is neither 'never' nor a number of attempts", remedy)
+    return int(text)
+
+
+def parse_seed(text: str) -> int:
+    """A seed in the form in which results print it."""
+    try:
+        value = int(text, 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 64:
+        raise UnitError(f"{text!r} is no hexadecimal number of 1 to 16 digits", "Try 7f3a.")
+    return value
