@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsload import __version__
+from wsload.cli.compare import compare
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
 from wsload.cli.report import report
@@ -95,5 +96,6 @@ def _root(
 
 app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
+app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")

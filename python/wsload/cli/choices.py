@@ -10,6 +10,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class CompareFormat(StrEnum):
+    """How a comparison is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+
+
 class Arrivals(StrEnum):
     """How an open schedule spreads its messages."""
 
