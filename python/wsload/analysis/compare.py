@@ -15,18 +15,23 @@ from wsload.analysis.estimate import (
     verdict,
     worst_of,
 )
-from wsload.analysis.metrics import LEVEL, MIN_BLOCKS, NAMES, Metric, Reading, Scale, metrics, percentile
+from wsload.analysis.metrics import LEVEL, MIN_BLOCKS, NAMES, Metric, Reading, Scale, Silence, metrics, percentile
 from wsload.analysis.model import Comparison, CurvePoint, Row, RunInfo, Side, Skipped
 from wsload.analysis.series import Series
 from wsload.analysis.student import quantile as t_quantile
+from wsload.results import labels
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999)
-COMPARISON_LABEL, ROUND_LABEL, SIDE_LABEL = "comparison", "round", "side"
-"""Labels of runs that were made in rounds, for each other: one of either side per round."""
 DEFAULT_TOLERANCE = 0.05
 MAX_LOG = 700.0
 FAILURES_TOLERANCE = 0.001
 """A tenth of a percentage point: shares are compared by their difference."""
+
+
+SILENCES: dict[Silence, str] = {
+    "short": f"with one run a side, there have to be {MIN_BLOCKS} s of it at least",
+    "moments": "with one run a side, nothing can be said: a few moments make the figure",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +76,8 @@ def compare(
     `named` is what the sides are called, `names` the metrics to compare (all, if None).
     """
     base, new, paired = _in_rounds(base, new)
-    tolerances = tolerances or Tolerances()
-    cases, skipped = [], []
-    for metric in metrics(set(NAMES) if names is None else names, _messages([*base, *new])):
-        case = _case(metric, base, new, tolerances, paired=paired)
-        if isinstance(case, str):
-            if case:
-                skipped.append(Skipped(metric=metric.full_name, why=case))
-        else:
-            cases.append(case)
-    changed = family([case.chance for case in cases])
-    rows = [_row(case, is_changed) for case, is_changed in zip(cases, changed, strict=True)]
+    wanted = metrics(set(NAMES) if names is None else names, _messages([*base, *new]))
+    rows, skipped = compare_metrics(wanted, base, new, tolerances or Tolerances(), paired=paired)
     return Comparison(
         wsload_version=__version__,
         verdict=_overall([row.verdict for row in rows]),
@@ -98,10 +94,29 @@ def compare(
     )
 
 
+def compare_metrics(
+    wanted: Sequence[Metric], base: Sequence[Series], new: Sequence[Series], tolerances: Tolerances, *, paired: bool
+) -> tuple[list[Row], list[Skipped]]:
+    """Each metric's row, with verdicts that hold for all together, and those of which nothing can be said.
+
+    `paired`: the runs at one place of either side are of one round.
+    """
+    cases, skipped = [], []
+    for metric in wanted:
+        case = _case(metric, base, new, tolerances, paired=paired)
+        if isinstance(case, str):
+            if case:
+                skipped.append(Skipped(metric=metric.full_name, why=case))
+        else:
+            cases.append(case)
+    changed = family([case.chance for case in cases])
+    return [_row(case, is_changed) for case, is_changed in zip(cases, changed, strict=True)], skipped
+
+
 def _in_rounds(base: Sequence[Series], new: Sequence[Series]) -> tuple[list[Series], list[Series], bool]:
     """The sides in the order of their rounds, and whether each round has one run of both."""
-    rounds = [{run.header.labels.get(ROUND_LABEL, ""): run for run in side} for side in (base, new)]
-    made_together = {run.header.labels.get(COMPARISON_LABEL) for run in (*base, *new)}
+    rounds = [{run.header.labels.get(labels.ROUND, ""): run for run in side} for side in (base, new)]
+    made_together = {run.header.labels.get(labels.COMPARISON) for run in (*base, *new)}
     if (
         len(made_together) != 1
         or None in made_together
@@ -131,7 +146,7 @@ def _case(
         return "too few messages in some of the runs"
     found = estimate(present[0], present[1], paired=paired)
     if found is None:
-        return f"a single run has to have {MIN_BLOCKS} s of it at least: make the runs longer, or more of them"
+        return next(SILENCES[one.silent] for side in present for one in side if one.silent)
     tolerance = tolerances.of(metric)
     on_scale = math.log1p(tolerance) if metric.scale == "ratio" else tolerance
     chance = min(2 * min(worst_of(found, on_scale, higher_is_worse=metric.worse == "higher")), 1.0)

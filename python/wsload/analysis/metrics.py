@@ -9,13 +9,13 @@ estimated, and the interval ends at values that were measured.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from wsload.analysis.series import Distribution, Floats, Series
+from wsload.analysis.series import Counts, Distribution, Floats, Series
 from wsload.analysis.student import quantile as t_quantile
 
 LEVEL = 0.95
@@ -23,6 +23,8 @@ MIN_BLOCKS = 8
 """Fewer time blocks say nothing about a run's unrest."""
 MIN_BEYOND = 10
 """A percentile needs so many messages beyond it, or it is the tale of a few."""
+MAX_UNEVEN = 2.0
+"""Square of the coefficient of variation over time of the messages beyond a percentile."""
 COSINES = 0.4
 """Waves of T blocks: 0.4 T^(2/3), the authors' choice."""
 STEP_VARIANCE = 1e-3**2 / 12
@@ -30,6 +32,8 @@ STEP_VARIANCE = 1e-3**2 / 12
 
 Worse = Literal["higher", "lower"]
 Scale = Literal["ratio", "difference"]
+Silence = Literal["short", "moments"]
+"""Too few time blocks; or what makes the figure comes from a few moments, of which another run has others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Reading:
     above: float | None = None
     df: float = 0.0
     least: float = 0.0
+    silent: Silence | None = None
+    """Why the time blocks show no error."""
     at_least: bool = False
     """The value is a lower bound: replies that never came might have raised it."""
 
@@ -117,7 +123,9 @@ def percentile(distribution: Distribution, p: float) -> Reading | None:
     sizes = distribution.counts.sum(axis=1)
     used = sizes > 0
     if used.sum() < MIN_BLOCKS:
-        return reading
+        return replace(reading, silent="short")
+    if _comes_from_moments(distribution.counts[used, place + 1 :].sum(axis=1)):
+        return replace(reading, silent="moments")
     # The share below the value that was read, not below `p`: a step holds many messages.
     share = upto[place] / count
     below = distribution.counts[used, : place + 1].sum(axis=1)
@@ -128,30 +136,39 @@ def percentile(distribution: Distribution, p: float) -> Reading | None:
     spread = t * deviation / count / tail
     low = distribution.steps_ns[_place(upto, max(1 - tail * math.exp(min(spread, 50)), 0.0))]
     high = distribution.steps_ns[_place(upto, 1 - tail * math.exp(-min(spread, 50)))]
-    return Reading(
-        value,
-        reading.at,
+    return replace(
+        reading,
         below=(reading.at - math.log(max(float(low), 1))) / t,
         above=(math.log(max(float(high), 1)) - reading.at) / t,
         df=df,
-        least=STEP_VARIANCE,
-        at_least=at_least,
     )
+
+
+def _comes_from_moments(beyond: Counts) -> bool:
+    """Whether the messages beyond a percentile are so uneven over time that a few bursts make the figure."""
+    batches = 2 * _waves(len(beyond))
+    sums = np.add.reduceat(beyond, np.linspace(0, len(beyond), batches, endpoint=False).astype(int))
+    return bool(sums.var() > MAX_UNEVEN * sums.mean() ** 2)
 
 
 def long_run_deviation(series: Floats) -> tuple[float, float]:
     """Standard deviation of the sum of a series of zero mean whose neighbours may be alike, and degrees of freedom."""
     length = len(series)
-    waves = max(2, round(COSINES * length ** (2 / 3)))
+    waves = _waves(length)
     times = (np.arange(length) + 0.5) / length
     cosines = np.cos(np.pi * np.outer(np.arange(1, waves + 1), times)) * math.sqrt(2)
     return math.sqrt(float(np.mean((cosines @ series) ** 2))), float(waves)
 
 
-def _place(upto: np.ndarray, p: float) -> int:
+def _waves(length: int) -> int:
+    return max(2, round(COSINES * length ** (2 / 3)))
+
+
+def _place(upto: Counts, p: float) -> int:
     """Index of the step at a quantile, as HdrHistogram takes it: the one that holds the message of rank ceil(p n)."""
     rank = max(math.ceil(math.nextafter(p * float(upto[-1]), 0)), 1)
-    return min(int(np.searchsorted(upto, rank)), len(upto) - 1)
+    place = int(np.searchsorted(upto, rank))
+    return min(place, len(upto) - 1)
 
 
 def _latency(name: str, message: str, read: Callable[[Series], Reading | None]) -> Metric:
@@ -206,7 +223,7 @@ def _failures(series: Series) -> Reading | None:
 def _linear(value: float, at: float, deviations: Floats, weight: float, least: float) -> Reading:
     """A figure that is a sum over blocks by `weight`."""
     if len(deviations) < MIN_BLOCKS:
-        return Reading(value, at, least=least)
+        return Reading(value, at, least=least, silent="short")
     deviation, df = long_run_deviation(deviations)
     error = deviation / weight
     return Reading(value, at, below=error, above=error, df=df, least=least)

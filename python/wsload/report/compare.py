@@ -288,6 +288,9 @@ def _notes(comparison: Comparison) -> list[str]:
         for row in comparison.rows
         if row.alone
     ]
+    slower = [row.full_name for row in comparison.rows if _is_worse_but_by_how_much(row)]
+    if slower:
+        notes.append(f"{', '.join(slower)}: worse for certain, but perhaps by less than the tolerance")
     bounds = [row.full_name for row in comparison.rows if row.at_least]
     if bounds:
         notes.append(f"{', '.join(bounds)}: lower bounds, some replies never came")
@@ -301,6 +304,13 @@ def _notes(comparison: Comparison) -> list[str]:
             f"{', '.join(hopeless)}: more than 100 runs a side would be needed, too near the tolerance or too scattered"
         )
     return notes
+
+
+def _is_worse_but_by_how_much(row: Row) -> bool:
+    if row.verdict != "inconclusive" or row.alone:
+        return False
+    none = 1.0 if row.scale == "ratio" else 0.0
+    return row.low > none if row.worse == "higher" else row.high < none
 
 
 def _verdict(row: Row) -> str:
