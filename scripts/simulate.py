@@ -334,8 +334,12 @@ def coverage_tables(count: int, workers: int) -> str:
 
 
 def _pairs() -> list[tuple[Design, World]]:
-    # Without rounds nothing tells a drift from a change: that is what rounds are for.
-    return [(design, world) for design in DESIGNS for world in WORLDS if not (world.drift and not design.rounds)]
+    # Without rounds nothing tells a drift from a change: that is what rounds are for. Single runs have no scatter.
+    return [(design, world) for design in DESIGNS for world in WORLDS if _is_telling(design, world)]
+
+
+def _is_telling(design: Design, world: World) -> bool:
+    return (design.rounds or not world.drift) and (design.base + design.new > 2 or world.from_run_new is None)
 
 
 def plain_table(count: int, workers: int) -> str:

@@ -23,7 +23,7 @@ MIN_BLOCKS = 8
 """Fewer time blocks say nothing about a run's unrest."""
 MIN_BEYOND = 10
 """A percentile needs so many messages beyond it, or it is the tale of a few."""
-MAX_UNEVEN = 2.0
+MAX_UNEVEN = 1.0
 """Square of the coefficient of variation over time of the messages beyond a percentile."""
 COSINES = 0.4
 """Waves of T blocks: 0.4 T^(2/3), the authors' choice."""
@@ -161,7 +161,7 @@ def long_run_deviation(series: Floats) -> tuple[float, float]:
 
 
 def _waves(length: int) -> int:
-    return max(2, round(COSINES * length ** (2 / 3)))
+    return max(2, round(COSINES * math.pow(length, 2 / 3)))
 
 
 def _place(upto: Counts, p: float) -> int:

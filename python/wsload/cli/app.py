@@ -10,6 +10,7 @@ from wsload import __version__
 from wsload.cli.compare import compare
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
+from wsload.cli.history import history_app
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
@@ -98,4 +99,5 @@ app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
 app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(doctor)
+app.add_typer(history_app, name="history")
 app.add_typer(serve_app, name="serve")

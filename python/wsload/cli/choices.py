@@ -19,6 +19,14 @@ class CompareFormat(StrEnum):
     JUNIT = "junit"
 
 
+class HistoryFormat(StrEnum):
+    """How a history is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
 class Arrivals(StrEnum):
     """How an open schedule spreads its messages."""
 

@@ -144,7 +144,7 @@ def compare(
     Exit codes: 0 no regression; 1 a run measured nothing, or a server did not start; 2 wrong usage, or runs that are
     not alike; 3 regressed; 4 inconclusive, with --strict; 130 and 143 stopped by SIGINT or SIGTERM.
     """
-    tolerances, names = _tolerances(tolerance), _names(metric)
+    tolerances, names = _tolerances(tolerance), values.metrics("--metric", metric)
     if run:
         from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
@@ -195,7 +195,7 @@ def compare(
 
 
 def compare_files(
-    base: str, new: str, tolerances: "Tolerances", names: set[str] | None, *, anyway: bool
+    base: str, new: str, tolerances: "Tolerances", names: list[str] | None, *, anyway: bool
 ) -> "Comparison":
     """Reads the runs of both sides and compares them."""
     from wsload.analysis.compare import compare as compare_sides
@@ -206,7 +206,7 @@ def compare_files(
     sides = _read(paths[0]), _read(paths[1])
     if not anyway:
         reject_unlike([*sides[0], *sides[1]])
-    return compare_sides(*sides, named=(base, new), tolerances=tolerances, names=names)
+    return compare_sides(*sides, named=(base, new), tolerances=tolerances, names=None if names is None else set(names))
 
 
 def reject_unlike(runs: "list[Series]") -> None:
@@ -279,24 +279,8 @@ def _tolerances(texts: list[str] | None) -> "Tolerances":
         name, found, share = text.rpartition("=")
         value = values.share("--tolerance", share)
         if found:
-            _check_name("--tolerance", name)
+            values.metrics("--tolerance", [name])
             special[name] = value
         else:
             general = value
     return Tolerances(general, special)
-
-
-def _names(asked: list[str] | None) -> set[str] | None:
-    if not asked:
-        return None
-    return {name for text in asked for name in _check_name("--metric", text)}
-
-
-def _check_name(flag: str, text: str) -> list[str]:
-    """The metrics of a name or group."""
-    from wsload.analysis.metrics import NAMES
-
-    found = [name for name in NAMES if text in {name, name.partition(".")[0]}]
-    if not found:
-        raise UsageError(f"{flag}: {text!r} is no metric", f"Metrics: {', '.join(NAMES)}.")
-    return found

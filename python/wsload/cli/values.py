@@ -124,6 +124,21 @@ def share(flag: str, text: str) -> float:
     return float(number) / 100
 
 
+def metrics(flag: str, texts: Sequence[str] | None) -> list[str] | None:
+    """The metrics of names and groups, such as `response.p99` or `response`; None if none are given."""
+    from wsload.analysis.metrics import NAMES
+
+    if not texts:
+        return None
+    found: list[str] = []
+    for text in texts:
+        fitting = [name for name in NAMES if text in {name, name.partition(".")[0]}]
+        if not fitting:
+            raise UsageError(f"{flag}: {text!r} is no metric", f"Metrics: {', '.join(NAMES)}.")
+        found += [name for name in fitting if name not in found]
+    return found
+
+
 def _whole(flag: str, text: str, allowed: range, what: str) -> int:
     if not text.isdecimal() or int(text) not in allowed:
         raise UsageError(f"{flag}: {text!r} is not {what}", f"It takes {allowed[0]} to {allowed[-1]}.")
