@@ -1,10 +1,12 @@
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from wsload.engine import command
 from wsload.engine.command import started
 from wsload.errors import EngineError, UsageError
 
@@ -60,9 +62,9 @@ def test_it_ends_when_the_block_fails(port: int, script: Path, tmp_path: Path) -
 
 def test_a_server_that_ends_at_once_is_told_with_where_its_words_are(port: int, tmp_path: Path) -> None:
     log = tmp_path / "new.log"
-    command = f"{sys.executable} -c 'import sys; sys.exit(\"no such database\")'"
+    failing = f"{sys.executable} -c 'import sys; sys.exit(\"no such database\")'"
     url, told = f"ws://127.0.0.1:{port}/", r"--new-cmd: the server ended \(exit code 1\)"
-    with pytest.raises(EngineError, match=told) as caught, started("--new-cmd", command, url, log):
+    with pytest.raises(EngineError, match=told) as caught, started("--new-cmd", failing, url, log):
         pass
     assert str(log) in caught.value.remedy
     assert "no such database" in log.read_text(encoding="utf-8")
@@ -77,11 +79,11 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("command", "words"), [("", "no command"), ("'open", "no closing quotation"), ("/no/such/program", "No such file")]
+    ("given", "words"), [("", "no command"), ("'open", "no closing quotation"), ("/no/such/program", "No such file")]
 )
-def test_what_is_no_command_is_refused(command: str, words: str, port: int, tmp_path: Path) -> None:
+def test_what_is_no_command_is_refused(given: str, words: str, port: int, tmp_path: Path) -> None:
     url = f"ws://127.0.0.1:{port}/"
-    with pytest.raises(UsageError, match=f"--c: .*{words}"), started("--c", command, url, tmp_path / "log"):
+    with pytest.raises(UsageError, match=f"--c: .*{words}"), started("--c", given, url, tmp_path / "log"):
         pass
 
 
@@ -91,3 +93,18 @@ def test_the_server_has_a_group_of_its_own(port: int, script: Path, tmp_path: Pa
     with started("--c", f"{sys.executable} {script} {port}", url, tmp_path / "log"):
         (child,) = [int(word) for word in (tmp_path / "log").read_text(encoding="utf-8").split()[1:]]
         assert os.getpgid(child) != os.getpgid(0)
+
+
+def test_a_server_that_goes_into_the_background_is_told(
+    port: int, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "END_TIMEOUT_S", 0.2)
+    url, log = f"ws://127.0.0.1:{port}/", tmp_path / "log"
+    # The first process stays; the server leaves its group.
+    hidden = f"sh -c 'setsid {sys.executable} {script} {port} & sleep 100'"
+    try:
+        with pytest.raises(EngineError, match="still takes connections"), started("--c", hidden, url, log):
+            pass
+    finally:
+        child = int(log.read_text(encoding="utf-8").split()[1])
+        os.killpg(os.getpgid(child), signal.SIGKILL)

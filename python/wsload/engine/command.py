@@ -34,7 +34,7 @@ def started(flag: str, command: str, url: str, log: Path) -> Iterator[None]:
 
     Raises:
         UsageError: it is no command, or something else listens there already.
-        EngineError: it ends, or does not listen in time.
+        EngineError: it ends, does not listen in time, or listens when it has been stopped.
     """
     words = _words(flag, command)
     address = parse_address(url, [])
@@ -57,6 +57,7 @@ def started(flag: str, command: str, url: str, log: Path) -> Iterator[None]:
             # The run's loop has put the handlers back to what they were before any.
             with _heeding_sigterm():
                 stop(process)
+                _await_silence(flag, where)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
@@ -92,6 +93,16 @@ def _await_listening(flag: str, process: "subprocess.Popen[bytes]", where: tuple
         if time.monotonic() > deadline:
             what = f"{flag}: nothing listens on {where[0]}:{where[1]} after {START_TIMEOUT_S:.0f} s"
             raise EngineError(what, f"{log} has what the server said.")
+        time.sleep(POLL_S)
+
+
+def _await_silence(flag: str, where: tuple[str, int]) -> None:
+    """Waits until nobody takes connections: what the server has started in other groups may live a little longer."""
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while _listens(where):
+        if time.monotonic() > deadline:
+            what = f"{flag}: {where[0]}:{where[1]} still takes connections after the server was stopped"
+            raise EngineError(what, "The command has to stay in the foreground and end all that it has started.")
         time.sleep(POLL_S)
 
 
