@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from samples import SECOND, encode, make_header, make_interval
-from wsload.results import Header, RunFileWriter
-
-START_S = {"base": 0, "new": 3600}
+from wsload.results import RunFileWriter
 
 
 def made_run(
@@ -17,42 +15,34 @@ def made_run(
     *,
     seed: int,
     factor: float = 1.0,
+    factors: dict[str, float] | None = None,
     seconds: int = 12,
     messages: int = 300,
     labels: dict[str, str] | None = None,
     failed: int = 0,
     **header: Any,
 ) -> Path:
-    """A run of log-normal response times around `factor` ms, each second's level a little off its neighbours'."""
+    """A run of log-normal response times around `factor` ms, each second's level a little off its neighbours'.
+
+    `factors`: of each message name, where there are several; `messages` go to each.
+    """
     random = np.random.default_rng(seed)
     made = make_header(duration_ns=seconds * SECOND, **header)
-    started_at = made.started_at + timedelta(seconds=seed)
-    write(
-        path,
-        made.model_copy(update={"labels": labels or {}, "started_at": started_at}),
-        random,
-        factor,
-        messages,
-        failed,
-    )
-    return path
-
-
-def write(path: Path, header: Header, random: np.random.Generator, factor: float, messages: int, failed: int) -> None:
-    """Writes the run of a header."""
-    writer = RunFileWriter.create(path, header)
+    update = {"labels": labels or {}, "started_at": made.started_at + timedelta(seconds=seed)}
+    writer = RunFileWriter.create(path, made.model_copy(update=update))
     writer.write_epoch(5_000, 1_700_000_000_000_000_000)
-    assert header.plan.duration_ns is not None
-    for second in range(header.plan.duration_ns // SECOND):
-        level = factor * 1e6 * np.exp(0.02 * random.normal())
-        values = (level * np.exp(0.3 * random.normal(size=messages))).astype(int)
-        counters = {"due": messages + failed, "sent": messages + failed, "answered": messages, "unanswered": failed}
-        histograms = {
-            ("response_time", "message"): encode(*values.tolist()),
-            ("service_time", "message"): encode(*(values - 1_000).tolist()),
-        }
+    for second in range(seconds):
+        histograms = {}
+        for name, own in (factors or {"message": 1.0}).items():
+            level = factor * own * 1e6 * np.exp(0.02 * random.normal())
+            values = (level * np.exp(0.3 * random.normal(size=messages))).astype(int)
+            histograms["response_time", name] = encode(*values.tolist())
+            histograms["service_time", name] = encode(*(values - 1_000).tolist())
+        answered = messages * len(histograms) // 2
+        counters = {"due": answered + failed, "sent": answered + failed, "answered": answered, "unanswered": failed}
         writer.append([make_interval(second, counters=counters, histograms=histograms, failures=())])
     writer.finish("completed", "")
+    return path
 
 
 def made_sides(folder: Path, *, runs: int = 4, factor: float = 1.0, **options: Any) -> tuple[Path, Path]:

@@ -107,9 +107,21 @@ def test_the_curve_has_a_band_for_either_side(tmp_path: Path) -> None:
         assert point.ratio_low <= point.ratio <= point.ratio_high
 
 
-def test_each_message_name_is_compared_where_all_runs_have_it(tmp_path: Path) -> None:
-    folders = made_sides(tmp_path, messages=100)
-    assert {one.message for one in compared(folders).rows} == {""}
+def test_each_message_name_is_compared_where_there_are_several(tmp_path: Path) -> None:
+    base, new = tmp_path / "base", tmp_path / "new"
+    for folder, chat in ((base, 1.0), (new, 1.5)):
+        folder.mkdir()
+        for number in range(4):
+            factors = {"login": 1.0, "chat": chat}
+            made_run(folder / f"{number}.wsload", seed=number + int(100 * chat), factors=factors, messages=150)
+    result = compared((base, new))
+    assert row(result, "response.p50[chat]").verdict == "regressed"
+    assert row(result, "response.p50[login]").verdict == "unchanged"
+    assert row(result, "response.p99[chat]").low < 1.5 < row(result, "response.p99[chat]").high
+
+
+def test_a_single_message_name_is_not_compared_twice(tmp_path: Path) -> None:
+    assert {one.message for one in compared(made_sides(tmp_path, messages=100)).rows} == {""}
 
 
 @pytest.mark.parametrize("runs", [2, 3])

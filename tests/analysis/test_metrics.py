@@ -93,3 +93,17 @@ def test_a_series_whose_neighbours_are_alike_has_the_greater_deviation() -> None
     assert slow.std() == pytest.approx(noise.std(), rel=0.2)
     assert together > 1.6 * alone
     assert df == round(0.4 * 240 ** (2 / 3))
+
+
+def test_a_tail_that_comes_from_a_few_moments_has_no_error_of_its_own() -> None:
+    random = np.random.default_rng(3)
+    quiet = [(1e6 * np.exp(0.3 * random.normal(size=300))).astype(int).tolist() for _ in range(40)]
+    bursts = [[2 * value for value in block] if second in {7, 8, 30} else block for second, block in enumerate(quiet)]
+    even, burst = percentile(distribution(*quiet), 0.99), percentile(distribution(*bursts), 0.99)
+    assert even
+    assert burst
+    assert even.silent is None
+    assert (burst.silent, burst.above) == ("moments", None)
+    median = percentile(distribution(*bursts), 0.5)
+    assert median
+    assert median.silent is None

@@ -79,3 +79,9 @@ def test_what_is_no_run_file_is_refused(tmp_path: Path) -> None:
     torn.write_bytes(b"nothing of the kind")
     with pytest.raises(RunFileError, match=r"torn\.wsload"):
         read_series(torn)
+
+
+def test_a_damaged_histogram_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.wsload", make_interval(0, histograms={("response_time", "message"): b"nothing"}))
+    with pytest.raises(RunFileError, match=r"a\.wsload: holds a damaged histogram"):
+        read_series(path)

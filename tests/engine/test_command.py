@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from wsload.engine import command
-from wsload.engine.command import started
-from wsload.errors import EngineError, UsageError
+from wsload.engine.command import TerminatedError, started
+from wsload.errors import EngineError, ExitCode, UsageError
 
 # A server with a child that holds the port as well: stopping the first process alone would leave it behind.
 SERVER = """
@@ -93,6 +93,18 @@ def test_the_server_has_a_group_of_its_own(port: int, script: Path, tmp_path: Pa
     with started("--c", f"{sys.executable} {script} {port}", url, tmp_path / "log"):
         (child,) = [int(word) for word in (tmp_path / "log").read_text(encoding="utf-8").split()[1:]]
         assert os.getpgid(child) != os.getpgid(0)
+
+
+def test_sigterm_stops_the_server_first(port: int, script: Path, tmp_path: Path) -> None:
+    url, before = f"ws://127.0.0.1:{port}/", signal.getsignal(signal.SIGTERM)
+    with (
+        pytest.raises(TerminatedError) as caught,
+        started("--c", f"{sys.executable} {script} {port}", url, tmp_path / "log"),
+    ):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.exit_code == ExitCode.TERMINATED
+    assert not listens(port)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_server_that_goes_into_the_background_is_told(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsload.errors import RunFileError
 from wsload.results import Fold, Header, Interval, RunFile
 from wsload.results.steps import merged, steps
 from wsload.results.verdict import Reason
@@ -78,6 +79,13 @@ def read_series(path: Path) -> Series:
     Raises:
         RunFileError: it cannot be read.
     """
+    try:
+        return _read(path)
+    except ValueError:
+        raise RunFileError(f"{path}: holds a damaged histogram", "It cannot be compared; make the run again.") from None
+
+
+def _read(path: Path) -> Series:
     with RunFile.open(path) as run:
         fold, blocks = Fold(run.header), _Blocks(run.header.plan.interval_ns)
         for interval in run.intervals():
