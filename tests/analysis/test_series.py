@@ -9,6 +9,7 @@ from wsload.analysis import series
 from wsload.analysis.series import read_series
 from wsload.errors import RunFileError
 from wsload.results import Interval, RunFileWriter
+from wsload.scenario.program import Name, Program
 
 
 def written(path: Path, *intervals: Interval) -> Path:
@@ -85,3 +86,27 @@ def test_a_damaged_histogram_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "a.wsload", make_interval(0, histograms={("response_time", "message"): b"nothing"}))
     with pytest.raises(RunFileError, match=r"a\.wsload: holds a damaged histogram"):
         read_series(path)
+
+
+def test_messages_beside_a_scenarios_iterations_are_in_no_total(tmp_path: Path) -> None:
+    header = make_header()
+    program = Program(names=(Name(name="chat", total=True), Name(name="hello", total=False)), messages=(), users=())
+    path = tmp_path / "a.wsload"
+    writer = RunFileWriter.create(
+        path, header.model_copy(update={"plan": header.plan.model_copy(update={"program": program})})
+    )
+    histograms = {
+        ("response_time", "chat"): encode(1_000, 1_000),
+        ("response_time", "hello"): encode(9_000),
+        ("iteration_time", ""): encode(5_000),
+    }
+    writer.append([make_interval(0, histograms=histograms)])
+    writer.finish("completed", "")
+    run = read_series(path)
+    assert {key: found.total.tolist() for key, found in run.latencies.items() if key[0] != "service"} == {
+        ("response", ""): [2],
+        ("response", "chat"): [2],
+        ("response", "hello"): [1],
+        ("iteration", ""): [1],
+    }
+    assert run.maxima_ns[""].tolist() == [1_000]

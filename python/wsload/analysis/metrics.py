@@ -76,6 +76,7 @@ class Metric:
 PERCENTILES = {
     "response": {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999},
     "service": {"p50": 0.5, "p99": 0.99},
+    "iteration": {"p50": 0.5, "p99": 0.99},
     "connect": {"p50": 0.5, "p99": 0.99},
 }
 BY_MESSAGE = ("p50", "p99")

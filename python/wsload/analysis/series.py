@@ -11,10 +11,13 @@ from wsload.errors import RunFileError
 from wsload.results import Fold, Header, Interval, RunFile
 from wsload.results.steps import merged, steps
 from wsload.results.verdict import Reason
+from wsload.scenario import Plan
 
 MAX_BLOCKS = 240
 """Time blocks of a run at most; a longer run has longer blocks."""
 LATENCIES = {"response": ("response_time", "response_censored"), "service": ("service_time", "service_censored")}
+WHOLE = {"connect": "connect", "iteration": "iteration_time"}
+"""Latencies that have no message names, and that nothing is lost of."""
 COUNTERS = (
     "due",
     "sent",
@@ -52,8 +55,9 @@ class Distribution:
 class Series:
     """A finished or unfinished run, cut into blocks of equal length.
 
-    `latencies` maps (response, service or connect; message name, empty for all) to distributions; those of connects
-    cover the ramp as well. `maxima_ns` holds the greatest response time of each full interval.
+    `latencies` maps (response, service, iteration or connect; message name, empty for all that count in totals) to
+    distributions; those of connects cover the ramp as well. `maxima_ns` holds the greatest response time of each full
+    interval.
     """
 
     path: Path
@@ -87,7 +91,7 @@ def read_series(path: Path) -> Series:
 
 def _read(path: Path) -> Series:
     with RunFile.open(path) as run:
-        fold, blocks = Fold(run.header), _Blocks(run.header.plan.interval_ns)
+        fold, blocks = Fold(run.header), _Blocks(run.header.plan)
         for interval in run.intervals():
             fold.add(interval)
             blocks.add(interval)
@@ -143,8 +147,10 @@ class _Block:
 class _Blocks:
     """Collects blocks; when there are too many, neighbours are merged and later ones are twice as long."""
 
-    def __init__(self, interval_ns: int) -> None:
-        self._interval_ns = interval_ns
+    def __init__(self, plan: Plan) -> None:
+        self._interval_ns = plan.interval_ns
+        self._asides = {name.name for name in plan.program.names if not name.total} if plan.program else set[str]()
+        """Messages beside a scenario's iterations: they are in no total."""
         self._length = 1
         self.ramp = _Block()
         self.blocks: list[_Block] = []
@@ -170,18 +176,19 @@ class _Blocks:
     def distributions(self) -> dict[tuple[str, str], Distribution]:
         """Each latency over the blocks: per message name where there are several, and over all."""
         found = [block.histograms() for block in self.blocks]
-        names = sorted({message for block in found for metric, message in block if metric != "connect"})
+        names = sorted({message for block in found for metric, message in block if metric not in WHOLE.values()})
         result = {}
         for latency, (answered, lost) in LATENCIES.items():
             for name in ["", *names] if len(names) > 1 else [""]:
-                chosen = names if name == "" else [name]
+                chosen = [one for one in names if one not in self._asides] if name == "" else [name]
                 result[latency, name] = _distribution(
                     [[block.get((answered, one)) for one in chosen] for block in found],
                     [[block.get((lost, one)) for one in chosen] for block in found],
                 )
-        # Most connections open in the ramp: it is a block of its own.
-        connects = [block.get(("connect", "")) for block in (self.ramp.histograms(), *found)]
-        result["connect", ""] = _distribution([[one] for one in connects], [])
+        for latency, metric in WHOLE.items():
+            # Most connections open in the ramp: it is a block of its own.
+            blocks = [self.ramp.histograms(), *found] if metric == "connect" else found
+            result[latency, ""] = _distribution([[block.get((metric, ""))] for block in blocks], [])
         return {key: distribution for key, distribution in result.items() if distribution.counts.size}
 
     def _halve(self) -> None:
@@ -195,7 +202,7 @@ class _Blocks:
         for (metric, message), encoded in kept.items():
             if metric in LATENCIES["response"]:
                 top = int(steps(encoded)[0].max(initial=0))
-                for name in ("", message):
+                for name in (message,) if message in self._asides else ("", message):
                     greatest[name] = max(greatest.get(name, 0), top)
         for name, top in greatest.items():
             if top:
@@ -203,7 +210,7 @@ class _Blocks:
 
 
 def _is_kept(metric: str) -> bool:
-    return metric == "connect" or any(metric in pair for pair in LATENCIES.values())
+    return metric in WHOLE.values() or any(metric in pair for pair in LATENCIES.values())
 
 
 def _distribution(answered: list[list[bytes | None]], lost: list[list[bytes | None]]) -> Distribution:
