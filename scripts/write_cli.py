@@ -7,7 +7,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "cli.md"
-COMMANDS = ("", "run", "serve echo", "serve broadcast", "serve faults", "report", "doctor")
+COMMANDS = (
+    "",
+    "run",
+    "serve echo",
+    "serve broadcast",
+    "serve faults",
+    "report",
+    "compare",
+    "history add",
+    "history list",
+    "history show",
+    "doctor",
+)
 
 
 def page() -> str:

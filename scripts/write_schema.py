@@ -1,18 +1,24 @@
-"""Writes docs/schema/summary.schema.json from the model; a test holds the two together."""
+"""Writes docs/schema/ from the models; tests hold the two together."""
 
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from wsload.analysis.model import Comparison
 from wsload.results import Summary
 
-PATH = Path(__file__).parent.parent / "docs" / "schema" / "summary.schema.json"
+FOLDER = Path(__file__).parent.parent / "docs" / "schema"
+PATH = FOLDER / "summary.schema.json"
+MODELS: dict[str, type[BaseModel]] = {PATH.name: Summary, "comparison.schema.json": Comparison}
 
 
 def main() -> None:
-    """Writes it."""
-    PATH.parent.mkdir(exist_ok=True)
-    schema = Summary.model_json_schema(by_alias=True, mode="serialization")
-    PATH.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    """Writes them."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, model in MODELS.items():
+        schema = model.model_json_schema(by_alias=True, mode="serialization")
+        (FOLDER / name).write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

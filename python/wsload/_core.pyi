@@ -117,6 +117,8 @@ class Histogram:
     def subtract(self, encoded: bytes) -> None:
         """Takes away what was added before. ValueError: not a histogram, or never added."""
     def encode(self) -> bytes: ...
+    def steps(self) -> bytes:
+        """Steps that hold something, ascending: pairs of greatest value and count, unsigned 64-bit little-endian."""
     @property
     def count(self) -> int: ...
     @property

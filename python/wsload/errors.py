@@ -15,11 +15,13 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the command line; the highest rule that applies wins: 2, signals, 1, 99, 5, 0."""
+    """Exit codes of the command line; the highest rule that applies wins: 2, signals, 1, 99, 3, 5, 4, 0."""
 
     OK = 0
     FAILED = 1
     USAGE = 2
+    REGRESSED = 3
+    INCONCLUSIVE = 4
     SUSPECT = 5
     THRESHOLDS = 99
     INTERRUPTED = 130

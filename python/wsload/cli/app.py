@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from wsload import __version__
+from wsload.cli.compare import compare
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
+from wsload.cli.history import history_app
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
@@ -95,5 +97,7 @@ def _root(
 
 app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
+app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(doctor)
+app.add_typer(history_app, name="history")
 app.add_typer(serve_app, name="serve")

@@ -10,6 +10,23 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class CompareFormat(StrEnum):
+    """How a comparison is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+
+
+class HistoryFormat(StrEnum):
+    """How a history is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
 class Arrivals(StrEnum):
     """How an open schedule spreads its messages."""
 

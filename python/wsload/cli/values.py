@@ -1,5 +1,6 @@
 """From what a person writes on the command line to what a scenario holds; errors name the flag."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -87,6 +88,29 @@ def close_code(text: str) -> int:
 def port(text: str) -> int:
     """A port to listen on; 0 for any that is free."""
     return _whole("--port", text, range(1 << 16), "a port")
+
+
+def share(flag: str, text: str) -> float:
+    """A share of 0 to 100 %: `5%`."""
+    number = text.strip().removesuffix("%").strip()
+    if not text.strip().endswith("%") or not re.fullmatch(r"\d+(\.\d+)?", number) or float(number) > 100:
+        raise UsageError(f"{flag}: {text!r} is no share", "Write a percentage of 0 to 100, such as 5%.")
+    return float(number) / 100
+
+
+def metrics(flag: str, texts: Sequence[str] | None) -> list[str] | None:
+    """The metrics of names and groups, such as `response.p99` or `response`; None if none are given."""
+    from wsload.analysis.metrics import NAMES
+
+    if not texts:
+        return None
+    found: list[str] = []
+    for text in texts:
+        fitting = [name for name in NAMES if text in {name, name.partition(".")[0]}]
+        if not fitting:
+            raise UsageError(f"{flag}: {text!r} is no metric", f"Metrics: {', '.join(NAMES)}.")
+        found += [name for name in fitting if name not in found]
+    return found
 
 
 def _whole(flag: str, text: str, allowed: range, what: str) -> int:

@@ -35,6 +35,14 @@ impl Histogram {
         PyBytes::new(py, &py.detach(|| self.lock().encode()))
     }
 
+    fn steps<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let pairs = py.detach(|| {
+            let histogram = self.lock();
+            histogram.iter().flat_map(|(value, count)| [value, count]).flat_map(u64::to_le_bytes).collect::<Vec<u8>>()
+        });
+        PyBytes::new(py, &pairs)
+    }
+
     #[getter]
     fn count(&self) -> u64 {
         self.lock().count()
