@@ -1,18 +1,23 @@
-"""Writes docs/schema/summary.schema.json from the model; a test holds the two together."""
+"""Writes docs/schema/ from the models; tests hold the two together."""
 
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Summary
 
-PATH = Path(__file__).parent.parent / "docs" / "schema" / "summary.schema.json"
+FOLDER = Path(__file__).parent.parent / "docs" / "schema"
+MODELS: dict[str, type[BaseModel]] = {"summary": Summary, "interval": IntervalRecord}
 
 
 def main() -> None:
-    """Writes it."""
-    PATH.parent.mkdir(exist_ok=True)
-    schema = Summary.model_json_schema(by_alias=True, mode="serialization")
-    PATH.write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    """Writes one schema for each model."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, model in MODELS.items():
+        schema = model.model_json_schema(by_alias=True, mode="serialization")
+        (FOLDER / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

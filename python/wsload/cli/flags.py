@@ -443,7 +443,7 @@ Output = Annotated[
 ]
 FormatFlag = Annotated[
     Format,
-    Option("--format", help="Result as text, or as one JSON document on standard output.", rich_help_panel=RESULT),
+    Option("--format", help="What is printed; ndjson prints intervals as they happen.", rich_help_panel=RESULT),
 ]
 Strict = Annotated[
     bool,

@@ -1,4 +1,4 @@
-"""`wsload report`: the summary of run files."""
+"""`wsload report`: the summary of run files, and what is made of them for others."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsload.cli.choices import Format
-from wsload.errors import ExitCode
+from wsload.cli.exports import ExportFlag, check_exports, export, print_run
+from wsload.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from wsload.results import Summary
@@ -15,8 +16,17 @@ if TYPE_CHECKING:
 def report(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Run files, finished or not.")],
     format: Annotated[  # noqa: A002
-        Format, typer.Option("--format", help="As text, or as one JSON document: several files give a list.")
+        Format,
+        typer.Option(
+            "--format",
+            help="What is printed. Several files go with text and json only: JSON documents give a list.",
+        ),
     ] = Format.TEXT,
+    exports: ExportFlag = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Short for --export: a page with charts; several runs overlay."),
+    ] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,6 +38,16 @@ def report(
     ] = None,
 ) -> int:
     """Show what runs came to, from their files."""
+    paths = [*(exports or ()), *([html] if html else [])]
+    if html and html.suffix.lower() != ".html":
+        raise UsageError(f"--html: {html} does not end in .html", f"Try --html {html.with_suffix('.html')}.")
+    check_exports(paths)
+    export(files, paths)
+    if format not in {Format.TEXT, Format.JSON}:
+        if len(files) > 1:
+            raise UsageError(f"--format: {format} holds one run", "Name one FILE, or use --html for several.")
+        print_run(files[0], format)
+        return ExitCode.OK
     from wsload.results import read_summary
     from wsload.scenario import parse_thresholds
 
@@ -43,7 +63,7 @@ def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
     if format is Format.JSON:
         documents = [summary.to_json() for summary in summaries]
         typer.echo(documents[0] if len(documents) == 1 else "[\n" + ",\n".join(documents) + "\n]")
-        return
+        return ExitCode.OK
     from wsload.report.terminal import print_summary
 
     for number, summary in enumerate(summaries):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import IO, Self
 
+from wsload.report.export.ndjson import line
 from wsload.results import Interval, interval_stats
 from wsload.scenario import Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
@@ -127,3 +128,32 @@ def _traffic(interval: Interval) -> list[str]:
     if failed := sum(failure.count for failure in interval.failures):
         parts.append(f"{format_count(failed)} failure{'s' if failed > 1 else ''}")
     return parts
+
+
+class IntervalLines:
+    """Prints each interval as one JSON line, as it happens: `--format ndjson`."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._read = True
+
+    def on_start(self, plan: Plan, workers: int) -> None:
+        """Nothing to tell yet."""
+
+    def on_state(self, state: str) -> None:
+        """States are not told."""
+
+    def on_ramp(self, open_connections: int) -> None:
+        """The ramp is told by its intervals."""
+
+    def on_interval(self, interval: Interval) -> None:
+        """An interval is over. That nobody reads any more is no reason to end the run."""
+        if self._read:
+            try:
+                self._stream.write(line(interval))
+                self._stream.flush()
+            except BrokenPipeError:
+                self._read = False
+
+    def on_stop(self, times: int) -> None:
+        """The last lines are on their way."""

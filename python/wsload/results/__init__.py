@@ -1,11 +1,13 @@
 """What a run measured: intervals, the file that keeps them, the summary that everything prints."""
 
+from wsload.results.distribution import Distribution
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
-from wsload.results.summary import Fold, Stats, Summary, interval_stats, read_summary
+from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged, read_summary, summarize
 
 __all__ = [
+    "Distribution",
     "Failure",
     "Fold",
     "Header",
@@ -16,5 +18,7 @@ __all__ = [
     "Stats",
     "Summary",
     "interval_stats",
+    "merged",
     "read_summary",
+    "summarize",
 ]

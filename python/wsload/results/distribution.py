@@ -1,8 +1,8 @@
 """Distributions as arrays: what charts need of a histogram beyond its percentiles.
 
-`_core.Histogram` merges whole histograms and tells percentiles, at 132 KiB each. A chart holds hundreds at once and asks
-for counts: here a distribution is the cells that are not empty, as the V2-deflate format stores them
-(HdrHistogram, `V2CompressedHistogramCodec`), mostly a few kilobytes.
+`_core.Histogram` merges whole histograms and tells percentiles, at 132 KiB each. A chart holds hundreds at once and
+asks for counts: here a distribution is the cells that are not empty, as HdrHistogram's V2-deflate format stores them,
+mostly a few kilobytes.
 """
 
 import struct
