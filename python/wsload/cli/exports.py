@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,30 +13,25 @@ from wsload.errors import UsageError, WsloadError
 if TYPE_CHECKING:
     from wsload.engine import RunResult
 
-ExportFlag = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--export",
-        metavar="FILE",
-        help="Also write the result there, as its ending says: .html (a page with charts), .csv and .ndjson (by"
-        " interval), .json, .xml (JUnit), .hlog (HDR histograms), .prom (Prometheus), .md (Markdown). Repeatable.",
-        rich_help_panel="Run and result",
-    ),
-]
+EXPORT_HELP = (
+    "Also write the result there, as its ending says: .html (a page with charts), .csv and .ndjson (by interval),"
+    " .json, .xml (JUnit), .hlog (HDR histograms), .prom (Prometheus), .md (Markdown). Repeatable."
+)
 
 
-def check_exports(paths: Sequence[Path]) -> None:
-    """Refuses files that could not be written, before anything is started."""
+def check_exports(paths: Sequence[Path], runs: int = 1) -> None:
+    """Refuses files that could not be written, before anything is started; only a page holds several runs."""
     if not paths:
         return
     from wsload.report.export import format_of
 
     for path in paths:
-        format_of(path)
+        if format_of(path) != "html" and runs > 1:
+            raise UsageError(f"--export: {path}: holds one run", "Export one FILE at a time, or several as .html.")
 
 
 def export(runs: Sequence[Path], paths: Sequence[Path]) -> None:
-    """Writes runs to files; one file holds several runs only as a page."""
+    """Writes runs to files that have been checked."""
     if not paths:
         return
     from wsload.report import export as exports
@@ -47,8 +42,6 @@ def export(runs: Sequence[Path], paths: Sequence[Path]) -> None:
             from wsload.report.html import render_page
 
             exports.write(render_page(runs), path)
-        elif len(runs) > 1:
-            raise UsageError(f"--export: {path}: holds one run", "Export one FILE at a time, or several as .html.")
         else:
             exports.write(exports.render(runs[0], name), path)
 

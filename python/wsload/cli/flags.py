@@ -6,6 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from wsload.cli.choices import Arrivals, Format, TlsVersion
+from wsload.cli.exports import EXPORT_HELP
 
 LOAD = "Load"
 MESSAGES = "Messages"
@@ -441,6 +442,7 @@ Output = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Export = Annotated[list[Path] | None, Option("--export", metavar="FILE", help=EXPORT_HELP, rich_help_panel=RESULT)]
 FormatFlag = Annotated[
     Format,
     Option("--format", help="What is printed; ndjson prints intervals as they happen.", rich_help_panel=RESULT),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsload.cli.choices import Format
-from wsload.cli.exports import ExportFlag, check_exports, export, print_run
+from wsload.cli.exports import EXPORT_HELP, check_exports, export, print_run
 from wsload.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def report(
             help="What is printed. Several files go with text and json only: JSON documents give a list.",
         ),
     ] = Format.TEXT,
-    exports: ExportFlag = None,
+    exports: Annotated[
+        list[Path] | None, typer.Option("--export", metavar="FILE", help=EXPORT_HELP, show_default=False)
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Short for --export: a page with charts; several runs overlay."),
@@ -41,11 +43,12 @@ def report(
     paths = [*(exports or ()), *([html] if html else [])]
     if html and html.suffix.lower() != ".html":
         raise UsageError(f"--html: {html} does not end in .html", f"Try --html {html.with_suffix('.html')}.")
-    check_exports(paths)
+    check_exports(paths, len(files))
+    for_tools = format not in {Format.TEXT, Format.JSON}
+    if for_tools and len(files) > 1:
+        raise UsageError(f"--format: {format} holds one run", "Name one FILE, or use --html for several.")
     export(files, paths)
-    if format not in {Format.TEXT, Format.JSON}:
-        if len(files) > 1:
-            raise UsageError(f"--format: {format} holds one run", "Name one FILE, or use --html for several.")
+    if for_tools:
         print_run(files[0], format)
         return ExitCode.OK
     from wsload.results import read_summary

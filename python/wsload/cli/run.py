@@ -76,10 +76,10 @@ def run(
     label: flags.Label = None,
     seed: flags.Seed = None,
     output: flags.Output = None,
+    export: flags.Export = None,
     format: flags.FormatFlag = Format.TEXT,  # noqa: A002
     strict: flags.Strict = False,
     quiet: flags.Quiet = False,
-    export: exports.ExportFlag = None,
 ) -> int:
     """Put load on a WebSocket service and measure it.
 

@@ -60,7 +60,7 @@ def _head(summary: Summary, width: int) -> list[Text]:
         f"wsload {summary.wsload_version}{debug}",
         printable(summary.target),
         f"{format_count(asked)} connection{'s' if asked != 1 else ''}",
-        _load(summary),
+        load_words(summary),
     ]
     if summary.iterations_asked is not None:
         count = summary.iterations_asked
@@ -72,7 +72,8 @@ def _head(summary: Summary, width: int) -> list[Text]:
     return lines + [Text(line, style="dim") for line in flow(_terms(summary), width, " · ", 2)]
 
 
-def _load(summary: Summary) -> str:
+def load_words(summary: Summary) -> str:
+    """The load that was asked for, in words."""
     load = summary.load
     if load.model == "open":
         if load.stages:

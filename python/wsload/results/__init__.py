@@ -4,21 +4,28 @@ from wsload.results.distribution import Distribution
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
+from wsload.results.record import Follower, Record, read_record
+from wsload.results.series import Series, Window
 from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged, read_summary, summarize
 
 __all__ = [
     "Distribution",
     "Failure",
     "Fold",
+    "Follower",
     "Header",
     "Interval",
     "Note",
+    "Record",
     "RunFile",
     "RunFileWriter",
+    "Series",
     "Stats",
     "Summary",
+    "Window",
     "interval_stats",
     "merged",
+    "read_record",
     "read_summary",
     "summarize",
 ]

@@ -26,7 +26,7 @@ _HALF = 1024
 _HALF_BITS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
     """Cells that are not empty, in order, and how many values each holds."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -446,6 +446,12 @@ class Fold:
         self._notes.append(note)
         self._workers_lost += note.kind == "worker_lost"
 
+    def take_notes(self, notes: Iterable[Note]) -> None:
+        """Takes these notes instead of those that it has."""
+        self._notes, self._workers_lost = [], 0
+        for note in notes:
+            self.note(note)
+
     def has_result(self) -> bool:
         """Whether a connection opened and, where replies were awaited, one came."""
         if not self._whole["connects_opened"]:
@@ -772,7 +778,6 @@ def fold_for(run: RunFile, thresholds: Sequence[Threshold] | None = None) -> Fol
 
 def finish(fold: Fold, run: RunFile) -> Summary:
     """The summary of intervals that have been added, with the notes and the outcome that their file holds."""
-    for note in run.notes():
-        fold.note(note)
+    fold.take_notes(run.notes())
     outcomes: dict[str, Outcome] = {"completed": "completed", "interrupted": "interrupted", "failed": "failed"}
     return fold.summary(outcomes.get(run.outcome or "", "unfinished"), run.outcome_reason, run.path)
