@@ -12,6 +12,7 @@ from wsload.cli.help import GroupedCommand
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
+from wsload.cli.web import WebCommand
 from wsload.errors import ExitCode, WsloadError
 
 app = typer.Typer(
@@ -93,7 +94,7 @@ def _root(
     del version, help
 
 
-app.command(cls=GroupedCommand)(run)
-app.command(cls=GroupedCommand)(report)
+app.command(cls=WebCommand)(run)
+app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")

@@ -7,6 +7,7 @@ from typer import Argument, Option
 
 from wsload.cli.choices import Arrivals, Format, TlsVersion
 from wsload.cli.exports import EXPORT_HELP
+from wsload.cli.web import HELP as WEB_HELP
 
 LOAD = "Load"
 MESSAGES = "Messages"
@@ -451,6 +452,7 @@ Strict = Annotated[
     bool,
     Option("--strict", help="End with exit code 5 when the result is suspect.", rich_help_panel=RESULT),
 ]
+Web = Annotated[str | None, Option("--web", metavar="[ADDRESS]", help=WEB_HELP, rich_help_panel=RESULT)]
 Quiet = Annotated[
     bool,
     Option("--quiet", help="No progress while it runs; the result is printed all the same.", rich_help_panel=RESULT),

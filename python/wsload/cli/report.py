@@ -7,6 +7,8 @@ import typer
 
 from wsload.cli.choices import Format
 from wsload.cli.exports import EXPORT_HELP, check_exports, export, print_run
+from wsload.cli.web import HELP as WEB_HELP
+from wsload.cli.web import view
 from wsload.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def report(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Short for --export: a page with charts; several runs overlay."),
     ] = None,
+    web: Annotated[str | None, typer.Option("--web", metavar="[ADDRESS]", help=WEB_HELP)] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,6 +43,9 @@ def report(
     ] = None,
 ) -> int:
     """Show what runs came to, from their files."""
+    if web is not None:
+        view(files, web)
+        return ExitCode.OK
     paths = [*(exports or ()), *([html] if html else [])]
     if html and html.suffix.lower() != ".html":
         raise UsageError(f"--html: {html} does not end in .html", f"Try --html {html.with_suffix('.html')}.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wsload.cli import exports, flags, values
 from wsload.cli.choices import Format, TlsVersion
+from wsload.cli.web import beside
 from wsload.errors import ExitCode
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
@@ -79,6 +80,7 @@ def run(
     export: flags.Export = None,
     format: flags.FormatFlag = Format.TEXT,  # noqa: A002
     strict: flags.Strict = False,
+    web: flags.Web = None,
     quiet: flags.Quiet = False,
 ) -> int:
     """Put load on a WebSocket service and measure it.
@@ -158,11 +160,9 @@ def run(
         thresholds=tuple(threshold or ()),
         **({} if seed is None else {"seed": values.seed(seed)}),
     )
-    result = _execute(
-        RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label)),
-        format,
-        quiet=quiet,
-    )
+    request = RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
+    with beside(request, web) as request:
+        result = _execute(request, format, quiet=quiet)
     exports.finish_run(result, format, export or ())
     suspect = strict and result.exit_code == ExitCode.OK and not result.summary.verdict.trusted
     return ExitCode.SUSPECT if suspect else result.exit_code

@@ -4,7 +4,7 @@ from wsload.results.distribution import Distribution
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
-from wsload.results.record import Follower, Record, read_record
+from wsload.results.record import Follower, Record, read_record, record_of
 from wsload.results.series import Series, Window
 from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged, read_summary, summarize
 
@@ -27,5 +27,6 @@ __all__ = [
     "merged",
     "read_record",
     "read_summary",
+    "record_of",
     "summarize",
 ]

@@ -39,16 +39,20 @@ class Follower:
             RunFileError: the file cannot be read.
         """
         with RunFile.open(self.path) as run:
-            if self._fold is None or self._series is None:
-                self._fold, self._series = Fold(run.header), Series(run.header.plan.interval_ns, self._max_windows)
-            for interval in run.intervals(self._from_ns):
-                place = (interval.index, interval.warmup)
-                if place not in self._seen:
-                    self._seen.add(place)
-                    self._fold.add(interval)
-                    self._series.add(interval)
-            self._forget(run.header.plan.interval_ns)
-            return Record(run.header, finish(self._fold, run), self._series)
+            return self.take(run)
+
+    def take(self, run: RunFile) -> Record:
+        """The same of a file that is open."""
+        if self._fold is None or self._series is None:
+            self._fold, self._series = Fold(run.header), Series(run.header.plan.interval_ns, self._max_windows)
+        for interval in run.intervals(self._from_ns):
+            place = (interval.index, interval.warmup)
+            if place not in self._seen:
+                self._seen.add(place)
+                self._fold.add(interval)
+                self._series.add(interval)
+        self._forget(run.header.plan.interval_ns)
+        return Record(run.header, finish(self._fold, run), self._series)
 
     def _forget(self, interval_ns: int) -> None:
         """Lets go of what will not be read again: an interval's halves may come one after the other, but not late."""
@@ -65,3 +69,8 @@ def read_record(path: Path) -> Record:
         RunFileError: it cannot be read.
     """
     return Follower(path).read()
+
+
+def record_of(run: RunFile) -> Record:
+    """An open run file from its beginning to its end."""
+    return Follower(run.path).take(run)

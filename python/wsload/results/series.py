@@ -48,6 +48,8 @@ class Window:
     """Those of its last interval."""
     failures: Counter[str] = field(default_factory=Counter)
     """By kind."""
+    suspect: bool = False
+    """Whether an interval in it is suspect by itself."""
     _piles: dict[str, _Pile] = field(default_factory=lambda: defaultdict(_Pile))
 
     @property
@@ -70,6 +72,7 @@ class Window:
         self.counters.update(interval.counters)
         if later and not (interval.warmup and self.gauges.get("open_connections")):
             self.gauges = interval.gauges
+        self.suspect |= bool(interval.suspicions)
         for failure in interval.failures:
             self.failures[failure.kind] += failure.count
         for metric, part in parts:
@@ -81,6 +84,7 @@ class Window:
         self.counters.update(other.counters)
         self.gauges = other.gauges
         self.failures.update(other.failures)
+        self.suspect |= other.suspect
         for metric in other._piles:
             self._piles[metric].add(other.latency(metric))
 
@@ -117,6 +121,10 @@ class Series:
         """A metric over the measured part, of one message name or of all."""
         wanted = [key for key in self._measured if key[0] == metric and message in {None, key[1]}]
         return Distribution.sum(self._measured[key].total() for key in wanted)
+
+    def metrics(self) -> list[str]:
+        """The metrics that were measured."""
+        return sorted({metric for metric, _ in self._measured})
 
     def messages(self, metric: str) -> list[str]:
         """The message names of a metric."""

@@ -2,12 +2,17 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from report.html.pages import busy_run, events, run_of
+from report.html.pages import busy_interval, busy_run, events, run_of
+from samples import make_header
 from wsload.report.html.page import page
+from wsload.report.web.address import Address
+from wsload.report.web.child import ViewProcess
+from wsload.results import RunFileWriter
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -68,6 +73,13 @@ def test_buttons_move_the_time_of_all_charts(opened: Any) -> None:
     assert opened.evaluate(shown) == whole
 
 
+def until(tab: Any, condition: str) -> None:
+    """Waits in the page itself: its policy lets nobody else run a string there."""
+    tab.evaluate(
+        f"new Promise((done) => {{ const look = () => ({condition}) ? done() : setTimeout(look, 20); look(); }})"
+    )
+
+
 def rows(tab: Any) -> int:
     return int(tab.locator("#timeline-list li").count())
 
@@ -107,7 +119,7 @@ def test_what_a_server_sent_is_shown_and_not_run(opened: Any) -> None:
 
 def test_a_click_on_a_chart_jumps_to_its_messages(opened: Any) -> None:
     opened.locator("#chart-rate .bk-Figure").click(position={"x": 400, "y": 120})
-    opened.wait_for_function("document.querySelector('[name=from]').value !== ''")
+    until(opened, "document.querySelector('[name=from]').value !== ''")
     assert 0 < rows(opened) < 41
 
 
@@ -118,5 +130,29 @@ def test_dark_pages_have_dark_charts(browser: Any, address: str) -> None:
     colour = "wsload.models().find((m) => m.type === 'Legend').label_text_color"
     dark = tab.evaluate(colour)
     tab.emulate_media(color_scheme="light")
-    tab.wait_for_function(f"{colour} !== {dark!r}")
+    until(tab, f"{colour} !== {dark!r}")
+    tab.close()
+
+
+def test_a_live_page_follows_its_run_and_survives_a_reload(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.wsload"
+    writer = RunFileWriter.create(path, make_header())
+    writer.append([busy_interval(0), busy_interval(1)])
+    tab = browser.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    with ViewProcess(path, Address("127.0.0.1", 0)) as view:
+        tab.goto(view.url)
+        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
+        writer.append([busy_interval(2), busy_interval(3)])
+        until(tab, "wsload.model('time-0').data.t.length === 4")
+        assert tab.evaluate("wsload.model('time').end") == pytest.approx(4)
+        assert tab.evaluate("wsload.model('cells-0').data.image[0].shape[1]") == 4
+        tab.reload()
+        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
+        assert tab.evaluate("wsload.model('time-0').data.t.length") == 4
+        writer.finish("completed", "")
+        until(tab, "document.getElementById('feed').textContent === 'the run is over: completed'")
+    assert tab.evaluate("window.pwned") is None
+    assert wrong == []
     tab.close()

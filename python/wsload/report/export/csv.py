@@ -43,6 +43,7 @@ COLUMNS = (
     "end_ns",
     *COUNTERS,
     "failures",
+    "suspect",
     *GAUGES,
     *(f"{metric}_{name}{'' if name == 'count' else '_ns'}" for metric, names in LATENCIES.items() for name in names),
 )
@@ -58,7 +59,7 @@ def render(run: RunFile) -> Iterator[str]:
 def _row(interval: Interval) -> list[object]:
     row: list[object] = [interval.index, phase(interval), interval.start_ns, interval.end_ns]
     row += [interval.counters.get(name, 0) for name in COUNTERS]
-    row.append(failed(interval))
+    row += [failed(interval), int(bool(interval.suspicions))]
     row += [interval.gauges.get(name, 0) for name in GAUGES]
     for metric, names in LATENCIES.items():
         stats = interval_stats(interval, metric)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wsload.report.export.rows import metrics, phase
 from wsload.results import Interval, RunFile, Stats, interval_stats
 from wsload.results.summary import Agreement, FailureSummary
+from wsload.results.verdict import Reason
 
 
 class IntervalRecord(BaseModel):
@@ -27,6 +28,7 @@ class IntervalRecord(BaseModel):
     close_codes: dict[int, int]
     negotiated: list[Agreement]
     failures: list[FailureSummary]
+    suspicions: list[Reason] = Field(description="why this interval's figures are not to be trusted")
     latencies: dict[str, Stats] = Field(description="by metric, over all message names")
 
 
@@ -50,6 +52,7 @@ def record(interval: Interval) -> IntervalRecord:
                 FailureSummary(kind=f.kind, detail=f.detail, count=f.count, first_ns=f.first_ns, example=f.example)
                 for f in interval.failures
             ],
+            "suspicions": interval.suspicions,
             "latencies": {metric: stats for metric, stats in found.items() if stats},
         }
     )

@@ -12,9 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 
-from wsload.report.export.rows import HIDDEN
-from wsload.results import Distribution, Interval, RunFile, Summary
-from wsload.results.summary import CENSORED, Fold, finish
+from wsload.results import Record, RunFile, Series, Summary, record_of
 
 BOUNDS_NS = tuple(round(step * 10**power) for power in range(4, 11) for step in (1, 2.5, 5))
 """10 µs to 50 s."""
@@ -37,88 +35,72 @@ GAUGES = {
 }
 
 
-class Scrape:
-    """Collects a run, interval by interval; what it holds grows with the number of message names, not with time."""
+def render(run: RunFile) -> Iterator[str]:
+    """The exposition of a run file."""
+    yield exposition(record_of(run))
 
-    def __init__(self, run: RunFile) -> None:
-        self._fold = Fold(run.header)
-        self._histograms: dict[tuple[str, str], Distribution] = defaultdict(Distribution.empty)
-        self._gauges: dict[str, int] = {}
-        self._end_ns = 0
 
-    def add(self, interval: Interval) -> None:
-        """Adds an interval."""
-        self._fold.add(interval)
-        if interval.end_ns >= self._end_ns:
-            self._end_ns, self._gauges = interval.end_ns, interval.gauges
-        for (metric, message), blob in interval.histograms.items():
-            if not interval.warmup or metric.startswith(("connect", "ping")):
-                known = self._histograms[metric, message]
-                self._histograms[metric, message] = Distribution.sum([known, Distribution.decode(blob)])
+def exposition(record: Record) -> str:
+    """The exposition of a run that has been read, as far as it has come."""
+    registry = CollectorRegistry()
+    registry.register(_Collector([*_facts(record.summary), *_gauges(record.series), *_latencies(record.series)]))
+    return generate_latest(registry).decode("utf-8")
 
-    def text(self, run: RunFile) -> str:
-        """The exposition of what has been added."""
-        registry = CollectorRegistry()
-        registry.register(_Collector(list(self._families(finish(self._fold, run)))))
-        return generate_latest(registry).decode("utf-8")
 
-    def _families(self, summary: Summary) -> Iterator[Metric]:
-        facts = {"version": summary.wsload_version, "target": summary.target, "seed": summary.seed}
-        yield InfoMetricFamily("wsload_run", "What was run.", {**facts, "outcome": summary.outcome})
-        trusted = int(summary.verdict.trusted)
-        yield GaugeMetricFamily("wsload_trusted", "1: figures are trusted, 0: suspect.", trusted)
-        yield GaugeMetricFamily("wsload_measured_seconds", "Length of the measured part.", summary.duration_ns / 1e9)
-        yield GaugeMetricFamily("wsload_connections_asked", "Connections asked for.", summary.connections.asked)
-        messages = summary.messages.model_dump()
-        rate, seconds = summary.rate, summary.duration_ns / 1e9
-        messages["bytes_sent"] = round(rate.bytes_out_per_s * seconds)
-        messages["bytes_received"] = round(rate.bytes_in_per_s * seconds)
-        for name, (counter, what) in COUNTERS.items():
-            yield CounterMetricFamily(f"wsload_{name}", what, messages[counter])
-        connections = CounterMetricFamily("wsload_connections", "What became of connections.", labels=["event"])
-        for event, count in summary.connections.model_dump(exclude={"asked"}).items():
-            connections.add_metric([event], count)
-        yield connections
-        yield self._failures(summary)
-        yield self._close_codes(summary)
-        for name, (gauge, what) in GAUGES.items():
-            yield GaugeMetricFamily(f"wsload_{name}", what, self._gauges.get(gauge, 0))
-        yield from self._latencies()
+def _facts(summary: Summary) -> Iterator[Metric]:
+    facts = {"version": summary.wsload_version, "target": summary.target, "seed": summary.seed}
+    yield InfoMetricFamily("wsload_run", "What was run.", {**facts, "outcome": summary.outcome})
+    trusted = int(summary.verdict.trusted)
+    yield GaugeMetricFamily("wsload_trusted", "1: figures are trusted, 0: suspect.", trusted)
+    yield GaugeMetricFamily("wsload_measured_seconds", "Length of the measured part.", summary.duration_ns / 1e9)
+    yield GaugeMetricFamily("wsload_connections_asked", "Connections asked for.", summary.connections.asked)
+    messages = summary.messages.model_dump()
+    rate, seconds = summary.rate, summary.duration_ns / 1e9
+    messages["bytes_sent"] = round(rate.bytes_out_per_s * seconds)
+    messages["bytes_received"] = round(rate.bytes_in_per_s * seconds)
+    for name, (counter, what) in COUNTERS.items():
+        yield CounterMetricFamily(f"wsload_{name}", what, messages[counter])
+    connections = CounterMetricFamily("wsload_connections", "What became of connections.", labels=["event"])
+    for event, count in summary.connections.model_dump(exclude={"asked"}).items():
+        connections.add_metric([event], count)
+    yield connections
+    yield _failures(summary)
+    yield _close_codes(summary)
 
-    @staticmethod
-    def _failures(summary: Summary) -> Metric:
-        counts: dict[str, int] = defaultdict(int)
-        for failure in summary.failures:
-            counts[failure.kind] += failure.count
-        family = CounterMetricFamily("wsload_failures", "Failures by kind.", labels=["kind"])
-        for kind, count in counts.items():
-            family.add_metric([kind], count)
-        return family
 
-    @staticmethod
-    def _close_codes(summary: Summary) -> Metric:
-        family = CounterMetricFamily("wsload_close_codes", "Close codes received.", labels=["code"])
-        for code, count in summary.close_codes.items():
-            family.add_metric([str(code)], count)
-        return family
+def _gauges(series: Series) -> Iterator[Metric]:
+    last = series.windows[-1].gauges if series.windows else {}
+    for name, (gauge, what) in GAUGES.items():
+        yield GaugeMetricFamily(f"wsload_{name}", what, last.get(gauge, 0))
 
-    def _latencies(self) -> Iterator[Metric]:
-        names: dict[str, list[str]] = defaultdict(list)
-        for metric, message in sorted(self._histograms):
-            if metric not in HIDDEN:
-                names[metric].append(message)
-        for metric, messages in names.items():
-            what = f"Distribution of {metric.replace('_', ' ')}."
-            family = HistogramMetricFamily(f"wsload_{metric}_seconds", what, labels=["message"])
-            for message in messages:
-                parts = [self._histograms[metric, message]]
-                if metric in CENSORED:
-                    parts.append(self._histograms.get((CENSORED[metric], message), Distribution.empty()))
-                whole = Distribution.sum(parts)
-                counts = zip(BOUNDS_NS, whole.counts_up_to(BOUNDS_NS), strict=True)
-                buckets = [(f"{bound / 1e9:g}", count) for bound, count in counts]
-                family.add_metric([message], [*buckets, ("+Inf", whole.count)], whole.sum_ns / 1e9)
-            yield family
+
+def _failures(summary: Summary) -> Metric:
+    counts: dict[str, int] = defaultdict(int)
+    for failure in summary.failures:
+        counts[failure.kind] += failure.count
+    family = CounterMetricFamily("wsload_failures", "Failures by kind.", labels=["kind"])
+    for kind, count in counts.items():
+        family.add_metric([kind], count)
+    return family
+
+
+def _close_codes(summary: Summary) -> Metric:
+    family = CounterMetricFamily("wsload_close_codes", "Close codes received.", labels=["code"])
+    for code, count in summary.close_codes.items():
+        family.add_metric([str(code)], count)
+    return family
+
+
+def _latencies(series: Series) -> Iterator[Metric]:
+    for metric in series.metrics():
+        what = f"Distribution of {metric.replace('_', ' ')}."
+        family = HistogramMetricFamily(f"wsload_{metric}_seconds", what, labels=["message"])
+        for message in series.messages(metric):
+            found = series.measured(metric, message)
+            counts = zip(BOUNDS_NS, found.counts_up_to(BOUNDS_NS), strict=True)
+            buckets = [(f"{bound / 1e9:g}", count) for bound, count in counts]
+            family.add_metric([message], [*buckets, ("+Inf", found.count)], found.sum_ns / 1e9)
+        yield family
 
 
 class _Collector:
@@ -127,11 +109,3 @@ class _Collector:
 
     def collect(self) -> list[Metric]:
         return self._families
-
-
-def render(run: RunFile) -> Iterator[str]:
-    """The exposition of a run file."""
-    scrape = Scrape(run)
-    for interval in run.intervals():
-        scrape.add(interval)
-    yield scrape.text(run)

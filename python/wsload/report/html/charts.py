@@ -33,6 +33,7 @@ FAILURE_COLOURS = ("#d64545", "#e0823d", "#c9a227", "#c05fb4", "#8a6fe8", "#5bb8
 HEAT = ("#3566c433", "#3d6fd366", "#5a6fdc99", "#8a63d2bb", "#b957b9dd", "#dc5591ee", "#ef6f5fff", "#f79a3eff")
 RED = "#d64545"
 GREY = "#9097a3"
+SUSPECT = "#e0a53d"
 HEIGHT = 260
 MAX_KINDS = len(FAILURE_COLOURS)
 
@@ -66,8 +67,8 @@ class Charts:
         ]
         ends = [window.end_ns for run in runs for window in run.record.series.windows]
         starts = [window.start_ns for run in runs for window in run.record.series.windows]
-        span = (min(starts, default=0) / 1e9, max(ends, default=10**9) / 1e9)
-        self._time = Range1d(*span, bounds=None, name="time")
+        self._span = (min(starts, default=0) / 1e9, max(ends, default=10**9) / 1e9)
+        self._time = Range1d(*self._span, bounds=None, name="time")
         self._metric = next(filter(None, (data.main_metric(run.record) for run in runs)), None)
 
     @property
@@ -77,6 +78,15 @@ class Charts:
     def _any(self, name: str) -> bool:
         """Whether a column holds anything but nothing, in any run."""
         return any(value > 0 for columns in self._columns for value in columns[name])
+
+    def all(self) -> list[Chart]:
+        """Every chart, in the order of the page."""
+        return [*self.load(), *self.tails(), *self.generator()]
+
+    @property
+    def time(self) -> tuple[float, float]:
+        """From when to when runs went, seconds after the epoch."""
+        return self._span
 
     def load(self) -> list[Chart]:
         """Rate, latency, heat maps, failures and connections over time."""
@@ -161,7 +171,7 @@ class Charts:
             return None
         plot = self._plot(f"heat-{number}", found.low_ms, found.high_ms)
         self._mark_phases(plot)
-        source = ColumnDataSource(heat_columns(found), name=f"heat-{number}")
+        source = ColumnDataSource(heat_columns(found), name=f"cells-{number}")
         mapper = LogColorMapper(palette=list(HEAT), low=1, high=max(_greatest(found), 2), nan_color="#00000000")
         plot.image(image="image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper, level="image")
         plot.grid.visible = False
@@ -176,7 +186,7 @@ class Charts:
         if self._alone:
             kinds = data.failure_kinds(self._runs[0].record)[:MAX_KINDS]
             columns = data.failures_over_time(self._runs[0].record, kinds)
-            source = ColumnDataSource(_packed(columns), name="failures")
+            source = ColumnDataSource(_packed(columns), name="bars")
             bars = plot.vbar_stack(
                 kinds, x="t", width="width", source=source, color=list(FAILURE_COLOURS[: len(kinds)]), line_color=None
             )
@@ -260,10 +270,16 @@ class Charts:
             plot.add_tools(HoverTool(tooltips=tooltips, mode="vline", renderers=[plot.renderers[0]]))
 
     def _mark_phases(self, plot: Any) -> None:
-        """Shades the warm-up and marks where stages end, when there is one run to speak of."""
+        """Shades the warm-up and what is suspect, marks where stages end, when there is one run to speak of."""
         if not self._alone:
             return
         plan = self._runs[0].record.header.plan
+        for start_ns, end_ns in data.suspect_spans(self._runs[0].record):
+            plot.add_layout(
+                BoxAnnotation(
+                    left=start_ns / 1e9, right=end_ns / 1e9, fill_color=SUSPECT, fill_alpha=0.18, line_color=None
+                )
+            )
         if plan.warmup_ns:
             plot.add_layout(
                 BoxAnnotation(left=0, right=plan.warmup_ns / 1e9, fill_color=GREY, fill_alpha=0.15, line_color=None)

@@ -17,6 +17,7 @@ HEAT_STEPS = 10
 """Rows of the heat map for each factor of ten."""
 MAX_HEAT_ROWS = 120
 TAIL_POINTS = 160
+MAX_SPANS = 60
 _MAIN = {
     "response_time": "Response time",
     "fan_out_each": "Publish to each subscriber",
@@ -89,6 +90,17 @@ def failures_over_time(record: Record, kinds: Sequence[str]) -> Columns:
     columns = {kind: [window.failures[kind] / window.seconds for window in windows] for kind in kinds}
     middle = [(window.start_ns + window.end_ns) / 2e9 for window in windows]
     return columns | {"t": middle, "width": [window.seconds * 0.9 for window in windows]}
+
+
+def suspect_spans(record: Record) -> list[tuple[int, int]]:
+    """From when to when figures are suspect, ns; empty where that is too often to be drawn."""
+    spans: list[tuple[int, int]] = []
+    for window in record.series.windows:
+        if window.suspect and spans and spans[-1][1] == window.start_ns:
+            spans[-1] = (spans[-1][0], window.end_ns)
+        elif window.suspect:
+            spans.append((window.start_ns, window.end_ns))
+    return spans if len(spans) <= MAX_SPANS else []
 
 
 def tail(distribution: Distribution) -> Columns:

@@ -59,20 +59,26 @@ def page(
         blocks["timeline"] = timeline_data(events)
     template = environment().from_string(_asset("page.html"))
     return template.render(
-        **sections(runs, thresholds),
+        **sections(runs, thresholds, live=live is not None),
         groups=groups,
         blocks={key: _script_data(value) for key, value in blocks.items()},
         style=Markup(_asset("style.css")),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files and Bokeh's
         policy=_policy(scripts, live=live is not None),
         live=live,
+        shape=shape(drawn),
         has_timeline=bool(events),
     )
 
 
-def fragments(runs: Sequence[Run], thresholds: Sequence[Case] = ()) -> dict[str, str]:
+def shape(charts: Sequence[Chart]) -> str:
+    """Which charts there are and what they are made of: a live page of another shape is loaded anew."""
+    return " ".join(f"{chart.key}:{len(chart.figure.renderers)}" for chart in charts)
+
+
+def fragments(runs: Sequence[Run]) -> dict[str, str]:
     """The parts of the page that change while a run goes on, by their element's id."""
-    context = sections(runs, thresholds)
+    context = sections(runs, (), live=True)
     module: Any = environment().from_string(_asset("parts.html")).make_module(context)
     return {name: str(getattr(module, name)()) for name in ("head", "tiles", "tables")}
 

@@ -7,7 +7,7 @@ from typing import Any
 from wsload.report.export.junit import Case
 from wsload.report.html.charts import RUN_COLOURS, Run
 from wsload.report.remedies import remedy, title
-from wsload.report.terminal import PERCENTILES, load_words
+from wsload.report.terminal import PERCENTILES, load_words, suspect_words
 from wsload.report.text import printable, shortened
 from wsload.results import Distribution, Stats, Summary
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
@@ -47,25 +47,26 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def sections(runs: Sequence[Run], thresholds: Sequence[Case]) -> dict[str, Any]:
+def sections(runs: Sequence[Run], thresholds: Sequence[Case], *, live: bool = False) -> dict[str, Any]:
     """All that the templates name, but the charts."""
     return {
         "title": "wsload " + (runs[0].record.summary.target if len(runs) == 1 else f"{len(runs)} runs"),
-        "runs": [_run(run, number) for number, run in enumerate(runs)],
+        "runs": [_run(run, number, live=live) for number, run in enumerate(runs)],
         "alone": len(runs) == 1,
         "percentiles": PERCENTILES,
         "thresholds": thresholds,
     }
 
 
-def _run(run: Run, number: int) -> dict[str, Any]:
+def _run(run: Run, number: int, *, live: bool) -> dict[str, Any]:
     summary, record = run.record.summary, run.record
     return {
         "name": run.name,
         "colour": RUN_COLOURS[number % len(RUN_COLOURS)],
         "summary": summary,
         "load": load_words(summary),
-        "state": _state(summary),
+        "state": _state(summary, live=live),
+        "suspect_words": suspect_words(summary.verdict) if summary.verdict.trusted else "",
         "tiles": _tiles(summary),
         "latencies": _latencies(summary),
         "messages": _by_message(run),
@@ -93,9 +94,11 @@ def _run(run: Run, number: int) -> dict[str, Any]:
     }
 
 
-def _state(summary: Summary) -> dict[str, str]:
+def _state(summary: Summary, *, live: bool) -> dict[str, str]:
     """The outcome in a word, how good that is, and what there is to say about it."""
     reason = printable(summary.outcome_reason)
+    if summary.outcome == "unfinished" and live:
+        return {"word": "running", "kind": "good", "text": ""}
     if summary.outcome == "unfinished":
         return {"word": "unfinished", "kind": "warn", "text": "The run is still going on, or was killed."}
     if summary.outcome != "completed":
@@ -114,7 +117,8 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
     elif messages.received:
         tiles.append(_tile("received", FILTERS["rate"](rate.received_per_s)))
     if messages.sent and summary.matching != "none" and not summary.fan_out:
-        share = messages.answered / messages.sent
+        # What is in flight has not failed yet.
+        share = messages.answered / max(messages.answered + messages.unanswered, 1)
         # 99.996 % is not all.
         words = "100 %" if share == 1 else f"{min(share, 0.9999):.2%}".replace("%", " %")
         tiles.append(_tile("answered", words, format_count(messages.answered), bad=share < 1))
