@@ -185,7 +185,7 @@ def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResul
         return execute(request, IntervalLines(sys.stdout))
     if quiet:
         return execute(request)
-    from wsload.report.live import LiveLine
+    from wsload.report.live import LiveView
 
-    with LiveLine(sys.stderr) as line:
-        return execute(request, line)
+    with LiveView(sys.stderr) as view:
+        return execute(request, view)
