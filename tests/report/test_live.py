@@ -162,15 +162,15 @@ def test_a_modern_terminal_gets_lines_that_are_taken_away(monkeypatch: pytest.Mo
     assert written.endswith("\x1b[?25h\r\x1b[1A\x1b[2K"), "cursor shown, last line cleared"
 
 
-def test_a_log_gets_a_line_every_ten_seconds() -> None:
+def test_a_log_gets_a_line_every_ten_seconds_but_none_at_the_end() -> None:
     stream = io.StringIO()
     with LiveView(stream) as view:
-        view.on_start(plan(connections=1000), 2)
-        for second in range(1, 26):
+        view.on_start(plan(connections=1000, duration_ns=30 * SECOND), 2)
+        for second in range(1, 31):
             view.on_interval(interval(second, {"sent": 5}))
     assert stream.getvalue().splitlines() == [
-        "10 s of 10 s   998 of 1,000 open   5/s sent",
-        "20 s of 10 s   998 of 1,000 open   5/s sent",
+        "10 s of 30 s   998 of 1,000 open   5/s sent",
+        "20 s of 30 s   998 of 1,000 open   5/s sent",
     ]
 
 

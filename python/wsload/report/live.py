@@ -119,9 +119,12 @@ class LiveView:
             self._live.update(Text("\n").join(self._dashboard.render(width)), refresh=True)
 
     def _log(self, progress: Progress) -> None:
-        """A line whenever it has been quiet for long enough."""
-        if progress.latest and progress.latest.end_ns - self._said_ns >= LOG_PERIOD_NS:
-            self._said_ns = progress.latest.end_ns
+        """A line whenever it has been quiet for long enough, and there is more of the run to come."""
+        latest, duration_ns = progress.latest, progress.duration_ns
+        if latest is None or latest.end_ns - self._said_ns < LOG_PERIOD_NS:
+            return
+        if duration_ns is None or latest.end_ns < progress.warmup_ns + duration_ns:
+            self._said_ns = latest.end_ns
             self._write(f"{progress_line(progress)}\n")
 
     def _write(self, text: str) -> None:
