@@ -16,6 +16,7 @@ from wsload.report.export.junit import Case
 from wsload.report.html import render_page
 from wsload.report.html.page import fragments, names, page
 from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, timeline_data
+from wsload.results import Failure
 
 LIMIT_BYTES = 3_000_000
 
@@ -145,7 +146,8 @@ def test_ten_days_are_as_small_as_ten_minutes(tmp_path: Path) -> None:
 
 def test_a_file_of_an_earlier_version_has_a_page() -> None:
     fixture = Path(__file__).parents[2] / "results/fixtures/v1.wsload"
-    assert "completed" in Outline("".join(render_page([fixture]))).text
+    outline = Outline("".join(render_page([fixture])))
+    assert "title-latency" in outline.headings()
 
 
 def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
@@ -178,3 +180,13 @@ def test_a_long_timeline_is_thinned_and_its_payloads_are_cut() -> None:
         assert data["events"][-1].get("cut")
         assert len(json.dumps(data).replace("<", "\\u003c")) < MAX_BYTES + 120 * MAX_EVENTS
         assert MAX_BYTES + 120 * MAX_EVENTS < LIMIT_BYTES - 1_330_000
+
+
+def test_a_run_that_came_to_nothing_says_so(tmp_path: Path) -> None:
+    failures = (Failure("refused", "", 30, -5, "Connection refused"),)
+    ramp = make_interval(0, start_ns=-50_000_000, end_ns=0, counters={}, gauges={}, failures=failures, histograms={})
+    outline = Outline("".join(render_page([write_run(tmp_path, ramp)])))
+    assert "no result" in outline.text
+    assert "no connection opened" in outline.text
+    assert "figures trusted" not in outline.text
+    assert [key for key in outline.headings() if key] == ["title-failures"]

@@ -38,11 +38,12 @@ def run_case(summary: Summary) -> Case:
         f"{format_count(one.count)} × {title(one.kind, printable(one.detail))}: {printable(one.example)}".rstrip(": ")
         for one in summary.failures
     ]
-    wrong = _wrong(summary)
+    wrong = what_is_wrong(summary)
     return Case("run", not wrong, "\n".join([*([wrong] if wrong else []), *doubts, *failures]))
 
 
-def _wrong(summary: Summary) -> str:
+def what_is_wrong(summary: Summary) -> str:
+    """Why a run has no result, or none that is whole; empty when it has one."""
     messages, fan_out = summary.messages, summary.fan_out
     if summary.outcome != "completed":
         return f"{summary.outcome}: {printable(summary.outcome_reason)}".rstrip(": ")

@@ -67,7 +67,8 @@ class Charts:
         ]
         ends = [window.end_ns for run in runs for window in run.record.series.windows]
         starts = [window.start_ns for run in runs for window in run.record.series.windows]
-        self._span = (min(starts, default=0) / 1e9, max(ends, default=10**9) / 1e9)
+        # Of a run that never began there are milliseconds before its epoch: no axis to speak of.
+        self._span = (min(starts, default=0) / 1e9, max([10**9, *ends]) / 1e9)
         self._time = Range1d(*self._span, bounds=None, name="time")
         self._metric = next(filter(None, (data.main_metric(run.record) for run in runs)), None)
 
@@ -90,13 +91,14 @@ class Charts:
 
     def load(self) -> list[Chart]:
         """Rate, latency, heat maps, failures and connections over time."""
-        found = [self._rate()]
+        found = [self._rate()] if any(map(self._any, ("sent", "due", "received"))) else []
         if self._metric:
             found.append(self._latency(self._metric))
             found += filter(None, map(self._heat, range(len(self._runs))))
         if self._any("failed"):
             found.append(self._failures())
-        found.append(self._connections())
+        if self._any("open_connections"):
+            found.append(self._connections())
         return found
 
     def tails(self) -> list[Chart]:
@@ -121,15 +123,21 @@ class Charts:
             found.append(
                 self._done("lag", "Generator's own delay", "Send and receive lag, p99 over time.", plot, items)
             )
+        if self._any("cpu"):
+            found.append(self._cpu())
+        return found
+
+    def _cpu(self) -> Chart:
         plot = self._plot("cpu", 0, None)
         items = self._lines(plot, {"cpu": "cores busy"})
         plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
-        found.append(self._done("cpu", "Workers' CPU time", "Cores that the workers kept busy over time.", plot, items))
-        return found
+        words = "Cores that the workers kept busy over time."
+        return self._done("cpu", "Workers' CPU time", words, plot, items)
 
     def _rate(self) -> Chart:
         listening = not self._any("sent")
-        names = {"received": "received"} if listening else {"due": "due", "sent": "sent", "answered": "answered"}
+        answered = "answered" if self._metric == "response_time" else "reached all"
+        names = {"received": "received"} if listening else {"due": "due", "sent": "sent", "answered": answered}
         if not self._alone:
             names = {"received": "received"} if listening else {"sent": "sent"}
         elif not self._any("answered"):
@@ -240,7 +248,9 @@ class Charts:
         else:
             plot = figure(**_common(key), x_range=self._time, y_axis_type="log", y_range=Range1d(low, high))
             _latency_axis(plot, low, high)
-        plot.xaxis.ticker = AdaptiveTicker(base=60, mantissas=[1, 2, 5, 10, 15, 30], desired_num_ticks=5)
+        plot.xaxis.ticker = AdaptiveTicker(
+            base=60, mantissas=[1, 2, 5, 10, 15, 30], desired_num_ticks=5, min_interval=1
+        )
         plot.xaxis.formatter = NumeralTickFormatter(format="00:00:00")
         plot.xaxis.major_label_policy = NoOverlap(min_distance=6)
         return plot

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wsload.report.export.junit import Case
+from wsload.report.export.junit import Case, what_is_wrong
 from wsload.report.html.charts import RUN_COLOURS, Run
 from wsload.report.remedies import remedy, title
 from wsload.report.terminal import PERCENTILES, load_words, suspect_words
@@ -103,6 +103,8 @@ def _state(summary: Summary, *, live: bool) -> dict[str, str]:
         return {"word": "unfinished", "kind": "warn", "text": "The run is still going on, or was killed."}
     if summary.outcome != "completed":
         return {"word": summary.outcome, "kind": "bad", "text": reason}
+    if wrong := what_is_wrong(summary):
+        return {"word": "no result", "kind": "bad", "text": f"There is nothing to trust or not: {wrong}."}
     return {"word": "completed", "kind": "good", "text": reason}
 
 
@@ -119,11 +121,9 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
     if messages.sent and summary.matching != "none" and not summary.fan_out:
         # What is in flight has not failed yet.
         share = messages.answered / max(messages.answered + messages.unanswered, 1)
-        # 99.996 % is not all.
-        words = "100 %" if share == 1 else f"{min(share, 0.9999):.2%}".replace("%", " %")
-        tiles.append(_tile("answered", words, format_count(messages.answered), bad=share < 1))
+        tiles.append(_tile("answered", _share(share), format_count(messages.answered), bad=share < 1))
     if summary.fan_out and summary.fan_out.reach is not None:
-        tiles.append(_tile("reach", f"{summary.fan_out.reach:.2%}".replace("%", " %"), bad=summary.fan_out.reach < 1))
+        tiles.append(_tile("reach", _share(summary.fan_out.reach), bad=summary.fan_out.reach < 1))
     main = summary.response_time or summary.fan_out_each or summary.push_gap or summary.ping_time
     if main:
         values = main.model_dump(by_alias=True)
@@ -131,6 +131,11 @@ def _tiles(summary: Summary) -> list[dict[str, str]]:
     failed = sum(failure.count for failure in summary.failures)
     tiles.append(_tile("failures", format_count(failed), bad=failed > 0))
     return tiles
+
+
+def _share(share: float) -> str:
+    # 99.996 % is not all.
+    return "100 %" if share == 1 else f"{min(share, 0.9999):.2%}".replace("%", " %")
 
 
 def _tile(label: str, value: str, note: str = "", *, bad: bool = False) -> dict[str, str]:

@@ -15,7 +15,7 @@ const wsload = {
   dress() {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
-    const ink = colour("--ink"), soft = colour("--soft"), grid = colour("--grid"), line = colour("--line");
+    const ink = colour("--ink"), soft = colour("--soft"), grid = colour("--grid"), line = colour("--axis");
     for (const model of this.models()) {
       const type = model.type;
       if (type.endsWith("Axis")) {
@@ -56,9 +56,10 @@ const wsload = {
       // On a touch screen a drag scrolls the page.
       if (coarse && model.type === "Toolbar") model.active_drag = null;
     }
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-      matchMedia(query).addEventListener("change", () => this.dress());
-    }
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", () => this.dress());
+    // Paper is light; what was light already is left alone.
+    matchMedia("print").addEventListener("change", () => { if (dark.matches) this.dress(); });
   },
 };
 wsload.ready = wsload.start();
