@@ -6,11 +6,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from wsload.analysis.model import Comparison
+from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Summary
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schema"
 PATH = FOLDER / "summary.schema.json"
-MODELS: dict[str, type[BaseModel]] = {PATH.name: Summary, "comparison.schema.json": Comparison}
+MODELS: dict[str, type[BaseModel]] = {PATH.name: Summary, "comparison.schema.json": Comparison, "interval.schema.json": IntervalRecord}
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "python" / "wsload"
 MAY_IMPORT_CORE = {"engine", "results", "scenario"}
 # Typer itself loads pydantic.
-HEAVY = ("picows", "uvloop", "sqlite3", "asyncio", "rich", "numpy", "wsload._core")
+HEAVY = ("picows", "uvloop", "sqlite3", "asyncio", "rich", "numpy", "bokeh", "jinja2", "wsload._core")
 
 
 def imports(path: Path) -> set[str]:

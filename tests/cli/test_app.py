@@ -18,7 +18,7 @@ FLAGS = set(
     --threshold
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
-    --publishers --match-received --stage --think --connection-lifetime --strict --tls-max
+    --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
     --fragment --max-frame --max-message --ping-interval --ping-timeout --close-code --close-reason
     """.split()  # noqa: SIM905 - as a person would write them
 )

@@ -124,7 +124,7 @@ def test_a_signal_stops_the_run_and_saves_it(tmp_path: Path, number: signal.Sign
             out, err = process.communicate(timeout=30)
         server.shutdown()
     assert process.returncode == code
-    assert err == "stopping: draining, awaiting replies and closing (Ctrl-C again to stop at once)\n"
+    assert err == "stopping: draining, awaiting replies and closing; Ctrl-C again ends at once\n"
     assert re.search(rf"^  interrupted stopped by {number.name} after ", out, re.MULTILINE)
     reported = document(wsload("report", "stopped.wsload", "--format", "json", cwd=tmp_path).stdout)
     assert reported["outcome"] == "interrupted"

@@ -9,6 +9,8 @@ from wsload.errors import ExitCode
 from wsload.scenario.metrics import METRICS
 
 URL = "ws://127.0.0.1:9/"
+FAULTS_HELP = "`wsload serve faults --help` lists what there is."
+ENDINGS = "Known endings: .json, .ndjson, .jsonl, .csv, .xml, .hlog, .prom, .md, .html."
 RUN_HELP = "`wsload run --help` lists what there is."
 DURATION = "Write a number with its unit, such as 30s, 250ms or 1h30m."
 RATE = "Write a number per second, minute or hour: 20k/s, 500, 600/m."
@@ -83,7 +85,8 @@ BAD_INPUT = [
     (f"run {URL} --source-ip here", "address", "--source-ip: 'here' is not an IP address", "Name a local address."),
     # Words.
     (f"run {URL} --arrivals often", "word", "--arrivals: 'often' is not one of 'constant', 'poisson'", RUN_HELP),
-    (f"run {URL} --format xml", "word", "--format: 'xml' is not one of 'text', 'json'", RUN_HELP),
+    ("serve faults --explain --format xml", "word", "--format: 'xml' is not one of 'text', 'json'", FAULTS_HELP),
+    (f"run {URL} --export a.pdf", "ending", "--export: a.pdf: the ending says no format", ENDINGS),
     (f"run {URL} --no-such-flag", "flag", "no such option: --no-such-flag", RUN_HELP),
     (f"run {URL} more", "argument", "got unexpected extra argument(s) (more)", RUN_HELP),
     ("fly", "command", "no such command 'fly'", "`wsload --help` lists what there is."),

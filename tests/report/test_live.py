@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from wsload.report.live import ABORTING, CLEAR, DRAINING, LiveLine, Progress, progress_line
+from wsload.report.live import ABORTING, CLEAR, DRAINING, IntervalLines, LiveView, Progress, mode_of, progress_line
 from wsload.results import Failure, Interval
 from wsload.scenario import LoadModel, Plan, Scenario, build_plan
 
@@ -93,7 +93,7 @@ class Terminal(io.StringIO):
 
 def play(stream: io.StringIO) -> str:
     """A run of one connection that is stopped twice; what was written."""
-    with LiveLine(stream) as line:
+    with LiveView(stream) as line:
         line.on_start(plan(connections=1000), 2)
         line.on_state("connecting")
         line.on_ramp(10)
@@ -126,11 +126,69 @@ def test_a_line_never_fills_the_last_column(monkeypatch: pytest.MonkeyPatch) -> 
     assert max(len(line) for line in play(Terminal()).split(CLEAR)) == 19
 
 
+class Modern(Terminal):
+    """A terminal that knows every sign."""
+
+    encoding = "UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "mode"),
+    [
+        (Modern, {"TERM": "xterm"}, "lines"),
+        (Modern, {"TERM": "xterm", "NO_COLOR": "1"}, "line"),
+        (Terminal, {"TERM": "xterm"}, "line"),
+        (Modern, {"TERM": "dumb"}, "log"),
+        (io.StringIO, {"TERM": "xterm"}, "log"),
+    ],
+)
+def test_what_a_stream_can_show(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], environment: dict[str, str], mode: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert mode_of(stream()) == mode
+
+
+def test_a_modern_terminal_gets_lines_that_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    written = play(Modern())
+    assert "998 of 1,000" in written
+    assert "5/s sent" in written
+    assert DRAINING in written
+    assert written.endswith("\x1b[?25h\r\x1b[1A\x1b[2K"), "cursor shown, last line cleared"
+
+
+def test_a_log_gets_a_line_every_ten_seconds_but_none_at_the_end() -> None:
+    stream = io.StringIO()
+    with LiveView(stream) as view:
+        view.on_start(plan(connections=1000, duration_ns=30 * SECOND), 2)
+        for second in range(1, 31):
+            view.on_interval(interval(second, {"sent": 5}))
+    assert stream.getvalue().splitlines() == [
+        "10 s of 30 s   998 of 1,000 open   5/s sent",
+        "20 s of 30 s   998 of 1,000 open   5/s sent",
+    ]
+
+
 @pytest.mark.parametrize(("stream", "term"), [(io.StringIO, "xterm"), (Terminal, "dumb")])
-def test_elsewhere_only_stopping_is_said(monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], term: str) -> None:
+def test_elsewhere_stopping_is_said(monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], term: str) -> None:
     monkeypatch.setenv("TERM", term)
     assert play(stream()) == f"{DRAINING}\n{ABORTING}\n"
 
 
 def test_the_stop_line_says_what_ctrl_c_does_next() -> None:
-    assert DRAINING == "stopping: draining, awaiting replies and closing (Ctrl-C again to stop at once)"
+    assert DRAINING == "stopping: draining, awaiting replies and closing; Ctrl-C again ends at once"
+
+
+def test_a_reader_of_intervals_that_goes_away_does_not_end_the_run() -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    lines = IntervalLines(Gone())
+    lines.on_interval(interval(1))
+    lines.on_interval(interval(2))

@@ -14,6 +14,7 @@ from wsload.cli.history import history_app
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
+from wsload.cli.web import WebCommand
 from wsload.errors import ExitCode, WsloadError
 
 app = typer.Typer(
@@ -95,8 +96,8 @@ def _root(
     del version, help
 
 
-app.command(cls=GroupedCommand)(run)
-app.command(cls=GroupedCommand)(report)
+app.command(cls=WebCommand)(run)
+app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(history_app, name="history")

@@ -8,6 +8,19 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    JUNIT = "junit"
+    HLOG = "hlog"
+    PROMETHEUS = "prometheus"
+    MARKDOWN = "markdown"
+
+
+class TextOrJson(StrEnum):
+    """How a short answer is printed."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class CompareFormat(StrEnum):

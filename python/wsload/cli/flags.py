@@ -6,6 +6,8 @@ from typing import Annotated
 from typer import Argument, Option
 
 from wsload.cli.choices import Arrivals, Format, TlsVersion
+from wsload.cli.exports import EXPORT_HELP
+from wsload.cli.web import HELP as WEB_HELP
 
 LOAD = "Load"
 MESSAGES = "Messages"
@@ -441,14 +443,16 @@ Output = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Export = Annotated[list[Path] | None, Option("--export", metavar="FILE", help=EXPORT_HELP, rich_help_panel=RESULT)]
 FormatFlag = Annotated[
     Format,
-    Option("--format", help="Result as text, or as one JSON document on standard output.", rich_help_panel=RESULT),
+    Option("--format", help="What is printed; ndjson prints intervals as they happen.", rich_help_panel=RESULT),
 ]
 Strict = Annotated[
     bool,
     Option("--strict", help="End with exit code 5 when the result is suspect.", rich_help_panel=RESULT),
 ]
+Web = Annotated[str | None, Option("--web", metavar="[ADDRESS]", help=WEB_HELP, rich_help_panel=RESULT)]
 Quiet = Annotated[
     bool,
     Option("--quiet", help="No progress while it runs; the result is printed all the same.", rich_help_panel=RESULT),

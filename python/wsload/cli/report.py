@@ -1,4 +1,4 @@
-"""`wsload report`: the summary of run files."""
+"""`wsload report`: the summary of run files, and what is made of them for others."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsload.cli.choices import Format
-from wsload.errors import ExitCode
+from wsload.cli.exports import EXPORT_HELP, check_exports, export, print_run
+from wsload.cli.web import HELP as WEB_HELP
+from wsload.cli.web import view
+from wsload.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from wsload.results import Summary
@@ -15,8 +18,20 @@ if TYPE_CHECKING:
 def report(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Run files, finished or not.")],
     format: Annotated[  # noqa: A002
-        Format, typer.Option("--format", help="As text, or as one JSON document: several files give a list.")
+        Format,
+        typer.Option(
+            "--format",
+            help="What is printed. Several files go with text and json only: JSON documents give a list.",
+        ),
     ] = Format.TEXT,
+    exports: Annotated[
+        list[Path] | None, typer.Option("--export", metavar="FILE", help=EXPORT_HELP, show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Short for --export: a page with charts; several runs overlay."),
+    ] = None,
+    web: Annotated[str | None, typer.Option("--web", metavar="[ADDRESS]", help=WEB_HELP)] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,6 +43,20 @@ def report(
     ] = None,
 ) -> int:
     """Show what runs came to, from their files."""
+    if web is not None:
+        view(files, web)
+        return ExitCode.OK
+    paths = [*(exports or ()), *([html] if html else [])]
+    if html and html.suffix.lower() != ".html":
+        raise UsageError(f"--html: {html} does not end in .html", f"Try --html {html.with_suffix('.html')}.")
+    check_exports(paths, len(files))
+    for_tools = format not in {Format.TEXT, Format.JSON}
+    if for_tools and len(files) > 1:
+        raise UsageError(f"--format: {format} holds one run", "Name one FILE, or use --html for several.")
+    export(files, paths)
+    if for_tools:
+        print_run(files[0], format)
+        return ExitCode.OK
     from wsload.results import read_summary
     from wsload.scenario import parse_thresholds
 
@@ -43,7 +72,7 @@ def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
     if format is Format.JSON:
         documents = [summary.to_json() for summary in summaries]
         typer.echo(documents[0] if len(documents) == 1 else "[\n" + ",\n".join(documents) + "\n]")
-        return
+        return ExitCode.OK
     from wsload.report.terminal import print_summary
 
     for number, summary in enumerate(summaries):

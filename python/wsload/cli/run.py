@@ -2,19 +2,17 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from wsload.cli import flags, values
+from wsload.cli import exports, flags, values
 from wsload.cli.choices import Format, TlsVersion
+from wsload.cli.web import beside
 from wsload.errors import ExitCode
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from wsload.engine import RunResult
-    from wsload.scenario import Proxy, Scenario
+    from wsload.engine import RunRequest, RunResult
+    from wsload.scenario import Proxy
 
 
 def run(
@@ -79,8 +77,10 @@ def run(
     label: flags.Label = None,
     seed: flags.Seed = None,
     output: flags.Output = None,
+    export: flags.Export = None,
     format: flags.FormatFlag = Format.TEXT,  # noqa: A002
     strict: flags.Strict = False,
+    web: flags.Web = None,
     quiet: flags.Quiet = False,
 ) -> int:
     """Put load on a WebSocket service and measure it.
@@ -93,8 +93,10 @@ def run(
     stopped by SIGINT or SIGTERM.
     Ctrl-C stops sending, awaits replies, closes and saves; the second time it ends at once, and saves.
     """
+    from wsload.engine import RunRequest
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
+    exports.check_exports(export or ())
     load = LoadModel(
         connections=values.quantity("--connections", parse_count, connections),
         connect_rate_per_s=values.maybe("--connect-rate", parse_rate, connect_rate),
@@ -158,10 +160,10 @@ def run(
         thresholds=tuple(threshold or ()),
         **({} if seed is None else {"seed": values.seed(seed)}),
     )
-    result = _execute(
-        scenario, output, None if workers is None else values.workers(workers), values.labels(label), quiet=quiet
-    )
-    _show(result, format)
+    request = RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
+    with beside(request, web) as request:
+        result = _execute(request, format, quiet=quiet)
+    exports.finish_run(result, format, export or ())
     suspect = strict and result.exit_code == ExitCode.OK and not result.summary.verdict.trusted
     return ExitCode.SUSPECT if suspect else result.exit_code
 
@@ -174,27 +176,16 @@ def _proxy(asked: str | None, url: str) -> "Proxy | None":
     return None if asked is None else parse_proxy(asked)
 
 
-def _execute(
-    scenario: "Scenario", output: Path | None, workers: int | None, labels: dict[str, str], *, quiet: bool
-) -> "RunResult":
-    from wsload.engine import RunRequest, execute
+def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResult":  # noqa: A002
+    from wsload.engine import execute
 
-    request = RunRequest(scenario, output, workers, labels)
+    if format is Format.NDJSON:
+        from wsload.report.live import IntervalLines
+
+        return execute(request, IntervalLines(sys.stdout))
     if quiet:
         return execute(request)
-    from wsload.report.live import LiveLine
+    from wsload.report.live import LiveView
 
-    with LiveLine(sys.stderr) as line:
-        return execute(request, line)
-
-
-def _show(result: "RunResult", format: Format) -> None:  # noqa: A002
-    if format is Format.JSON:
-        typer.echo(result.summary.to_json())
-    else:
-        from wsload.report.terminal import print_summary
-
-        print_summary(result.summary)
-    if result.file_error:
-        typer.echo(f"error: {result.file_error}", err=True)
-        typer.echo("       Nothing after that is in the file; what was saved before can be read.", err=True)
+    with LiveView(sys.stderr) as view:
+        return execute(request, view)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsload.cli import values
-from wsload.cli.choices import Format
+from wsload.cli.choices import TextOrJson
 from wsload.cli.help import GroupedCommand
 from wsload.units import format_count, format_latency, parse_count, parse_duration, parse_rate, parse_size
 
@@ -135,7 +135,7 @@ def faults(
     connections: Annotated[
         str, typer.Option("-c", "--connections", metavar="COUNT", help="Connections that take turns.")
     ] = "1",
-    format: Annotated[Format, typer.Option("--format", help="Of what is explained.")] = Format.TEXT,  # noqa: A002
+    format: Annotated[TextOrJson, typer.Option("--format", help="Of what is explained.")] = TextOrJson.TEXT,  # noqa: A002
 ) -> None:
     """Echo with faults that are known exactly, to test what measures them.
 
@@ -174,11 +174,11 @@ def faults(
     _say_served(serve("faults", asdict(script), host, values.port(port), 1, tell))
 
 
-def _explain(script: "Script", load: tuple[float, int, int], format: Format) -> None:  # noqa: A002
+def _explain(script: "Script", load: tuple[float, int, int], format: TextOrJson) -> None:  # noqa: A002
     from wsload.target import describe, explain
 
     truth = explain(script, *load)
-    if format is Format.JSON:
+    if format is TextOrJson.JSON:
         typer.echo(json.dumps(truth, indent=2))
         return
     for line in describe(script):

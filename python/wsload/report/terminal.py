@@ -60,7 +60,7 @@ def _head(summary: Summary, width: int) -> list[Text]:
         f"wsload {summary.wsload_version}{debug}",
         printable(summary.target),
         f"{format_count(asked)} connection{'s' if asked != 1 else ''}",
-        _load(summary),
+        load_words(summary),
     ]
     if summary.iterations_asked is not None:
         count = summary.iterations_asked
@@ -72,7 +72,8 @@ def _head(summary: Summary, width: int) -> list[Text]:
     return lines + [Text(line, style="dim") for line in flow(_terms(summary), width, " · ", 2)]
 
 
-def _load(summary: Summary) -> str:
+def load_words(summary: Summary) -> str:
+    """The load that was asked for, in words."""
     load = summary.load
     if load.model == "open":
         if load.stages:
@@ -401,15 +402,19 @@ def _verdict(summary: Summary, width: int) -> list[Text]:
 
 
 def _suspect_intervals(verdict: Verdict, width: int) -> list[Text]:
+    text = suspect_words(verdict)
+    return _lines("note", flow(text.split(), width - MARGIN, " ", 0), "yellow") if text else []
+
+
+def suspect_words(verdict: Verdict) -> str:
     """A run may be trusted as a whole although some of its intervals by themselves are not."""
     if not verdict.suspect_intervals or verdict.first_suspect_ns is None:
-        return []
+        return ""
     kinds = ", ".join(f"{kind.replace('_', ' ')} in {format_count(n)}" for kind, n in verdict.suspect_kinds.items())
-    text = (
+    return (
         f"{format_count(verdict.suspect_intervals)} of {format_count(verdict.intervals)} intervals are suspect by"
         f" themselves ({kinds}), the first at {format_duration(_rounded(verdict.first_suspect_ns))}; the whole is not"
     )
-    return _lines("note", flow(text.split(), width - MARGIN, " ", 0), "yellow")
 
 
 def _doubts(summary: Summary, width: int) -> list[Text]:

@@ -1,20 +1,32 @@
 """What a run measured: intervals, the file that keeps them, the summary that everything prints."""
 
+from wsload.results.distribution import Distribution
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
-from wsload.results.summary import Fold, Stats, Summary, interval_stats, read_summary
+from wsload.results.record import Follower, Record, read_record, record_of
+from wsload.results.series import Series, Window
+from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged, read_summary, summarize
 
 __all__ = [
+    "Distribution",
     "Failure",
     "Fold",
+    "Follower",
     "Header",
     "Interval",
     "Note",
+    "Record",
     "RunFile",
     "RunFileWriter",
+    "Series",
     "Stats",
     "Summary",
+    "Window",
     "interval_stats",
+    "merged",
+    "read_record",
     "read_summary",
+    "record_of",
+    "summarize",
 ]

@@ -147,10 +147,16 @@ class RunFile:
         """Whether the run came to its end, however it ended."""
         return self.outcome is not None
 
-    def intervals(self) -> Iterator[Interval]:
-        """All committed intervals in order; warm-up counts come before those of the same interval's rest."""
-        query = "SELECT id, idx, warmup, start_ns, end_ns FROM intervals ORDER BY idx, warmup DESC"
-        for row in self._connection.execute(query):
+    def intervals(self, from_ns: int | None = None) -> Iterator[Interval]:
+        """Committed intervals in order, all or those that begin at `from_ns` or later.
+
+        Warm-up counts come before those of the same interval's rest.
+        """
+        query = (
+            "SELECT id, idx, warmup, start_ns, end_ns FROM intervals WHERE ?1 IS NULL OR start_ns >= ?1"
+            " ORDER BY idx, warmup DESC"
+        )
+        for row in self._connection.execute(query, (from_ns,)):
             yield self._interval(*row)
 
     def notes(self) -> list[Note]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -121,13 +121,19 @@ def _at_least(printed: dict[float, int], answered: _core.Histogram, missing: int
     return [*names, "mean", "max"]
 
 
-def interval_stats(interval: Interval, metric: str) -> Stats | None:
-    """The statistics of one metric in one interval, over all message names."""
+def merged(interval: Interval, metric: str) -> _core.Histogram:
+    """One metric of one interval over all message names."""
     histogram = _core.Histogram()
     for (name, _message), encoded in interval.histograms.items():
         if name == metric:
             histogram.add(encoded)
-    return Stats.of(histogram)
+    return histogram
+
+
+def interval_stats(interval: Interval, metric: str) -> Stats | None:
+    """The statistics of one metric in one interval, over all message names."""
+    censored = merged(interval, CENSORED[metric]) if metric in CENSORED else None
+    return Stats.of(merged(interval, metric), censored)
 
 
 class Connections(_Section):
@@ -440,6 +446,12 @@ class Fold:
         self._notes.append(note)
         self._workers_lost += note.kind == "worker_lost"
 
+    def take_notes(self, notes: Iterable[Note]) -> None:
+        """Takes these notes instead of those that it has."""
+        self._notes, self._workers_lost = [], 0
+        for note in notes:
+            self.note(note)
+
     def has_result(self) -> bool:
         """Whether a connection opened and, where replies were awaited, one came."""
         if not self._whole["connects_opened"]:
@@ -740,19 +752,32 @@ def read_summary(path: Path, thresholds: Sequence[Threshold] | None = None) -> S
         RunFileError: the file cannot be read.
     """
     with RunFile.open(path) as run:
-        try:
-            fold = Fold(run.header, thresholds)
-        except UsageError as error:
-            remedy = "A newer wsload may have written it; name others with --threshold."
-            raise RunFileError(f"{path}: {error.what}", remedy) from None
-        for interval in run.intervals():
-            fold.add(interval)
-        for note in run.notes():
-            fold.note(note)
-        outcomes: dict[str, Outcome] = {
-            "completed": "completed",
-            "interrupted": "interrupted",
-            "failed": "failed",
-        }
-        outcome = outcomes.get(run.outcome or "", "unfinished")
-        return fold.summary(outcome, run.outcome_reason, path)
+        return summarize(run, thresholds)
+
+
+def summarize(run: RunFile, thresholds: Sequence[Threshold] | None = None) -> Summary:
+    """The summary of an open run file."""
+    fold = fold_for(run, thresholds)
+    for interval in run.intervals():
+        fold.add(interval)
+    return finish(fold, run)
+
+
+def fold_for(run: RunFile, thresholds: Sequence[Threshold] | None = None) -> Fold:
+    """An empty sum for the intervals of an open run file.
+
+    Raises:
+        RunFileError: it was held against a threshold that is not known here.
+    """
+    try:
+        return Fold(run.header, thresholds)
+    except UsageError as error:
+        remedy = "A newer wsload may have written it; name others with --threshold."
+        raise RunFileError(f"{run.path}: {error.what}", remedy) from None
+
+
+def finish(fold: Fold, run: RunFile) -> Summary:
+    """The summary of intervals that have been added, with the notes and the outcome that their file holds."""
+    fold.take_notes(run.notes())
+    outcomes: dict[str, Outcome] = {"completed": "completed", "interrupted": "interrupted", "failed": "failed"}
+    return fold.summary(outcomes.get(run.outcome or "", "unfinished"), run.outcome_reason, run.path)

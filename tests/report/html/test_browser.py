@@ -1,0 +1,158 @@
+"""The page in a browser: it draws, filters, jumps, and runs nothing of a stranger's."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from report.html.pages import busy_interval, busy_run, events, run_of
+from samples import make_header
+from wsload.report.html.page import page
+from wsload.report.web.address import Address
+from wsload.report.web.child import ViewProcess
+from wsload.results import RunFileWriter
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with driver.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("page")
+    target = folder / "page.html"
+    target.write_text(page([run_of(busy_run(folder))], events()), encoding="utf-8")
+    return target.as_uri()
+
+
+@pytest.fixture
+def opened(browser: Any, address: str) -> Iterator[Any]:
+    """The page with its charts drawn; anything that goes wrong in it is an error of the test."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    tab.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda request: wrong.append(request.url) if not request.url.startswith("file:") else None)
+    tab.goto(address)
+    tab.evaluate("wsload.ready")
+    yield tab
+    assert tab.evaluate("window.pwned") is None
+    assert wrong == []
+    tab.close()
+
+
+def test_all_charts_are_drawn_at_both_widths(opened: Any) -> None:
+    for width in (1280, 390):
+        opened.set_viewport_size({"width": width, "height": 900})
+        assert opened.locator(".plot .bk-Figure").count() == 8
+        assert opened.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_buttons_move_the_time_of_all_charts(opened: Any) -> None:
+    shown = "(() => { const r = wsload.model('time'); return [r.start, r.end]; })()"
+    whole = opened.evaluate(shown)
+    opened.get_by_role("button", name="Zoom in").press("Enter")
+    start, end = opened.evaluate(shown)
+    assert end - start == pytest.approx((whole[1] - whole[0]) / 2)
+    opened.get_by_role("button", name="Later").click()
+    assert opened.evaluate(shown)[1] == pytest.approx(whole[1])
+    opened.get_by_role("button", name="Whole run").click()
+    assert opened.evaluate(shown) == whole
+
+
+def until(tab: Any, condition: str) -> None:
+    """Waits in the page itself: its policy lets nobody else run a string there."""
+    tab.evaluate(
+        f"new Promise((done) => {{ const look = () => ({condition}) ? done() : setTimeout(look, 20); look(); }})"
+    )
+
+
+def rows(tab: Any) -> int:
+    return int(tab.locator("#timeline-list li").count())
+
+
+def test_the_timeline_is_searched_and_filtered(opened: Any) -> None:
+    assert rows(opened) == 41
+    opened.get_by_label("Search").fill('"id": 7')
+    assert rows(opened) == 1
+    opened.get_by_label("Search").fill("")
+    opened.get_by_role("textbox", name="Connection").fill("#1")
+    assert rows(opened) == 21
+    opened.get_by_label("Direction").select_option("in")
+    assert rows(opened) == 10
+    opened.get_by_label("Type").select_option("binary")
+    assert rows(opened) == 0
+    assert opened.locator("#timeline-count").inner_text() == "0 of 41 events"
+
+
+def test_json_is_laid_out_and_bytes_are_dumped(opened: Any) -> None:
+    opened.locator("#timeline-list button").nth(0).click()
+    assert opened.locator("#timeline-list pre").inner_text() == '{\n  "id": 0\n}'
+    opened.locator("#timeline-list button").nth(0).click()
+    opened.locator("#timeline-list button").nth(1).press("Enter")
+    dumped = opened.locator("#timeline-list pre").inner_text()
+    assert dumped.splitlines()[0].startswith("000000  00 01 02 03")
+    assert dumped.splitlines()[2].endswith("  !\"#$%&'"), "the last line holds eight bytes of text"
+
+
+def test_what_a_server_sent_is_shown_and_not_run(opened: Any) -> None:
+    opened.get_by_label("Direction").select_option("none")
+    opened.locator("#timeline-list button").first.click()
+    shown = opened.locator("#timeline-list pre").inner_text()
+    assert "<script>window.pwned = 1</script>" in shown
+    assert "\\u{1b}]0;title\\u{7}" in shown
+    assert "\\u{202e}" in shown
+
+
+def test_a_click_on_a_chart_jumps_to_its_messages(opened: Any) -> None:
+    opened.locator("#chart-rate .bk-Figure").click(position={"x": 400, "y": 120})
+    until(opened, "document.querySelector('[name=from]').value !== ''")
+    assert 0 < rows(opened) < 41
+
+
+def test_dark_pages_have_dark_charts(browser: Any, address: str) -> None:
+    tab = browser.new_page(color_scheme="dark")
+    tab.goto(address)
+    tab.evaluate("wsload.ready")
+    colour = "wsload.models().find((m) => m.type === 'Legend').label_text_color"
+    dark = tab.evaluate(colour)
+    tab.emulate_media(color_scheme="light")
+    until(tab, f"{colour} !== {dark!r}")
+    tab.close()
+
+
+def test_a_live_page_follows_its_run_and_survives_a_reload(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.wsload"
+    writer = RunFileWriter.create(path, make_header())
+    writer.append([busy_interval(0), busy_interval(1)])
+    tab = browser.new_page()
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    with ViewProcess(path, Address("127.0.0.1", 0)) as view:
+        tab.goto(view.url)
+        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
+        writer.append([busy_interval(2), busy_interval(3)])
+        until(tab, "wsload.model('time-0').data.t.length === 4")
+        assert tab.evaluate("wsload.model('time').end") == pytest.approx(4)
+        assert tab.evaluate("wsload.model('cells-0').data.image[0].shape[1]") == 4
+        tab.reload()
+        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
+        assert tab.evaluate("wsload.model('time-0').data.t.length") == 4
+        writer.finish("completed", "")
+        until(tab, "document.getElementById('feed').textContent === 'the run is over: completed'")
+    assert tab.evaluate("window.pwned") is None
+    assert wrong == []
+    tab.close()
