@@ -10,8 +10,7 @@ from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Summary
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schema"
-PATH = FOLDER / "summary.schema.json"
-MODELS: dict[str, type[BaseModel]] = {PATH.name: Summary, "comparison.schema.json": Comparison, "interval.schema.json": IntervalRecord}
+MODELS: dict[str, type[BaseModel]] = {"summary": Summary, "comparison": Comparison, "interval": IntervalRecord}
 
 
 def main() -> None:
@@ -19,7 +18,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, model in MODELS.items():
         schema = model.model_json_schema(by_alias=True, mode="serialization")
-        (FOLDER / name).write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+        (FOLDER / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

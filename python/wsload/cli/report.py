@@ -72,7 +72,7 @@ def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
     if format is Format.JSON:
         documents = [summary.to_json() for summary in summaries]
         typer.echo(documents[0] if len(documents) == 1 else "[\n" + ",\n".join(documents) + "\n]")
-        return ExitCode.OK
+        return
     from wsload.report.terminal import print_summary
 
     for number, summary in enumerate(summaries):
