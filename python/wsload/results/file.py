@@ -7,7 +7,7 @@ grows, and a reader sees every committed interval of a run that is still going o
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from wsload.errors import RunFileError
+from wsload.results.event import Event
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
 from wsload.results.verdict import Reason
@@ -157,6 +158,34 @@ class RunFile:
         """Notes in order."""
         return [Note(*row) for row in self._connection.execute("SELECT at_ns, kind, text FROM notes ORDER BY id")]
 
+    def events(
+        self, where: str = "1", parameters: Iterable[object] = (), *, order: str = "at_ns, id", limit: int = -1
+    ) -> Iterator[tuple[int, Event]]:
+        """Events with their numbers, those for which an SQL condition over the columns of `events` holds."""
+        columns = ", ".join(Event._fields)
+        query = f"SELECT id, {columns} FROM events WHERE {where} ORDER BY {order} LIMIT {int(limit)}"  # noqa: S608 - ours
+        with _reported(self.path):
+            for number, *row in self._connection.execute(query, tuple(parameters)):
+                yield number, Event._make(row)
+
+    def count_events(self, where: str = "1", parameters: Iterable[object] = ()) -> int:
+        """How many events fulfil a condition."""
+        with _reported(self.path):
+            query = f"SELECT count(*) FROM events WHERE {where}"  # noqa: S608 - ours
+            (count,) = self._connection.execute(query, tuple(parameters)).fetchone()
+            return int(count)
+
+    def counter(self, name: str) -> int:
+        """The sum of a counter over the whole file, warm-up and ramp included."""
+        with _reported(self.path):
+            query = "SELECT coalesce(sum(value), 0) FROM counters WHERE name = ?"
+            (total,) = self._connection.execute(query, (name,)).fetchone()
+            return int(total)
+
+    def add_function(self, name: str, function: Callable[[bytes], object]) -> None:
+        """Makes a pure function of a payload known to conditions."""
+        self._connection.create_function(name, 1, function, deterministic=True)
+
     def _interval(self, interval_id: int, index: int, warmup: int, start_ns: int, end_ns: int) -> Interval:
         def rows(columns: str, table: str) -> sqlite3.Cursor:
             query = f"SELECT {columns} FROM {table} WHERE interval_id = ?"  # noqa: S608 - both are constants
@@ -197,6 +226,14 @@ def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
     suspicions = [(number, reason.kind, reason.model_dump_json()) for reason in interval.suspicions]
     connection.executemany("INSERT INTO suspicions VALUES (?, ?, ?)", suspicions)
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", failures)
+    _insert_events(connection, interval.events)
+
+
+def _insert_events(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
+    # An event may be kept for several reasons, one after the other.
+    query = f"""INSERT INTO events ({", ".join(Event._fields)}) VALUES ({", ".join("?" * len(Event._fields))})
+        ON CONFLICT (connection, attempt, seq) DO UPDATE SET why = why | excluded.why, flags = flags | excluded.flags"""  # noqa: S608 - names of columns
+    connection.executemany(query, events)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

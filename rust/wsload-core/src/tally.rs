@@ -122,6 +122,12 @@ closed_list! {
         negative_latencies: sum,
         /// Values above a histogram's range, recorded at its upper end.
         clamped_latencies: sum,
+        /// Events of connections: messages, control frames, and what became of the connection.
+        events_seen: sum,
+        /// Of them, those that are in the timeline; one that is kept for several reasons counts with each.
+        events_kept: sum,
+        /// Events that were to be kept and for which there was no room left.
+        events_over_budget: sum,
         /// Calls of the shard's `poll`.
         polls: sum,
         /// CPU time of the worker process in user mode, ns.

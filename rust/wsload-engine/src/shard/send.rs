@@ -8,6 +8,7 @@ use wsload_core::matching::Sent;
 use wsload_core::program::Now;
 use wsload_core::tally::FailureKind;
 use wsload_core::template::RenderContext;
+use wsload_core::timeline::NO_NAME;
 
 use super::connect::kind_of;
 use super::settings::Drive;
@@ -138,6 +139,7 @@ impl Shard {
             let sent_ns = monotonic_ns();
             for _ in 0..count {
                 book.sent(Some(awaiting), settings.name, ready_ns, able_ns, sent_ns);
+                book.record.sent(index, sent_ns, message.opcode, settings.name, &message.bytes);
             }
         }
         self.book.due(count, ready_ns);
@@ -185,6 +187,7 @@ impl Shard {
         if open {
             *sent += 1;
             let sent_ns = monotonic_ns();
+            book.record.sent(index, sent_ns, message.opcode, settings.name, bytes);
             match &settings.keys {
                 Some(keys) => {
                     book.sent(None, settings.name, intended_ns, able_ns, sent_ns);
@@ -241,6 +244,7 @@ impl Shard {
             let able_ns = intended_ns.max(*step_ns);
             let sent_ns = monotonic_ns();
             book.sent(settings.awaits_replies.then_some(&mut *awaiting), settings.name, intended_ns, able_ns, sent_ns);
+            book.record.sent(index, sent_ns, message.opcode, settings.name, &message.bytes);
             *backlog -= 1;
             count += 1;
             if let Some(next) = schedule.next(slot_number, *next_send) {
@@ -281,6 +285,7 @@ impl Shard {
             let slot = &mut self.slots[index as usize];
             // The connection is open: it takes the message.
             let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
+            self.book.record.sent(index, monotonic_ns(), first.opcode, NO_NAME, &first.bytes);
         }
         if self.settings.program.is_some() {
             self.open_session(index);
