@@ -365,6 +365,14 @@ mod tests {
 
     use super::*;
 
+    fn record() -> Value {
+        json!({
+            "connections": {"one_in": 100}, "on_error": true, "on_close": false, "slow_quantile": 0.999,
+            "exchanges": 50, "payload_bytes": 4096, "limit_bytes": 67_108_864,
+            "secrets": [{"name": "token", "value": "s3cr3t"}]
+        })
+    }
+
     fn open_plan() -> Value {
         json!({
             "schema_version": 1,
@@ -410,11 +418,7 @@ mod tests {
             "ping": {"interval_ns": 1_000_000_000, "timeout_ns": 500_000_000},
             "close": {"code": 1000, "reason": "bye"},
             "max_opening": 1,
-            "record": {
-                "connections": {"one_in": 100}, "on_error": true, "on_close": false, "slow_quantile": 0.999,
-                "exchanges": 50, "payload_bytes": 4096, "limit_bytes": 67_108_864,
-                "secrets": [{"name": "token", "value": "s3cr3t"}]
-            }
+            "record": record()
         })
     }
 
