@@ -541,7 +541,7 @@ mod tests {
         let mut timeline = timeline(Settings { whole: Whole::OneIn(1), secrets, payload_bytes: 100, ..settings() });
         timeline.begin(0, 1);
         timeline.sent(0, 2, Opcode::Text, 0, b"login s3cr3t");
-        timeline.received(0, 3, (Opcode::Text, 0), b"welcome s3cr3t", Vec::new());
+        timeline.received(0, 3, (Opcode::Text, 0), b"welcome s3cr3t", None);
         let kept = timeline.cut(100, Vec::new());
         let events = decode(&kept.events).unwrap();
         assert_eq!((events[1].payload, events[1].head.flags), (&b"login ***token***"[..], REDACTED));
