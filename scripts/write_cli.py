@@ -7,7 +7,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "cli.md"
-COMMANDS = ("", "run", "serve echo", "serve broadcast", "serve faults", "report", "doctor")
+COMMANDS = (
+    "",
+    "run",
+    "serve echo",
+    "serve broadcast",
+    "serve faults",
+    "report",
+    "timeline show",
+    "timeline import",
+    "doctor",
+)
 
 
 def page() -> str:

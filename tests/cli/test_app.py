@@ -81,7 +81,13 @@ def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str
     assert main([]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Usage: wsload [OPTIONS] COMMAND [ARGS]...\n")
-    assert re.findall(r"^  (run|report|doctor|serve) ", out, re.MULTILINE) == ["run", "report", "doctor", "serve"]
+    assert re.findall(r"^  (run|report|doctor|serve|timeline) ", out, re.MULTILINE) == [
+        "run",
+        "report",
+        "doctor",
+        "serve",
+        "timeline",
+    ]
 
 
 def test_version_names_the_build_and_python(capsys: pytest.CaptureFixture[str]) -> None:

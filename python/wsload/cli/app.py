@@ -12,6 +12,7 @@ from wsload.cli.help import GroupedCommand
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
+from wsload.cli.timeline import timeline_app
 from wsload.errors import ExitCode, WsloadError
 
 app = typer.Typer(
@@ -97,3 +98,4 @@ app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")
+app.add_typer(timeline_app, name="timeline")

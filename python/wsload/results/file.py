@@ -24,6 +24,7 @@ from wsload.results.verdict import Reason
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7773_6C64  # "wsld"
 BUSY_TIMEOUT_S = 5.0
+FINISH_TIMEOUT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class RunFileWriter:
             for interval in intervals:
                 _insert(connection, interval)
 
+    def append_events(self, events: Iterable[Event]) -> None:
+        """Stores events that belong to no interval, all or none."""
+        with _reported(self.path), self._transaction() as connection:
+            _insert_events(connection, events)
+
     def note(self, note: Note) -> None:
         """Stores a note."""
         with _reported(self.path):
@@ -88,7 +94,10 @@ class RunFileWriter:
         """Marks the run as over and leaves a single file behind."""
         with _reported(self.path):
             self._put(outcome=outcome, outcome_reason=reason)
-            self._connection.execute("PRAGMA journal_mode = DELETE")
+            # Whoever reads the file at this moment keeps it from becoming one; it is complete all the same.
+            self._connection.execute(f"PRAGMA busy_timeout = {FINISH_TIMEOUT_MS}")
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.close()
 
     def close(self) -> None:
@@ -168,11 +177,10 @@ class RunFile:
             for number, *row in self._connection.execute(query, tuple(parameters)):
                 yield number, Event._make(row)
 
-    def count_events(self, where: str = "1", parameters: Iterable[object] = ()) -> int:
-        """How many events fulfil a condition."""
+    def count_events(self) -> int:
+        """How many events the file has: none is ever taken out, so the last number tells."""
         with _reported(self.path):
-            query = f"SELECT count(*) FROM events WHERE {where}"  # noqa: S608 - ours
-            (count,) = self._connection.execute(query, tuple(parameters)).fetchone()
+            (count,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
             return int(count)
 
     def counter(self, name: str) -> int:
@@ -182,7 +190,7 @@ class RunFile:
             (total,) = self._connection.execute(query, (name,)).fetchone()
             return int(total)
 
-    def add_function(self, name: str, function: Callable[[bytes], object]) -> None:
+    def add_function(self, name: str, function: Callable[[bytes], bool]) -> None:
         """Makes a pure function of a payload known to conditions."""
         self._connection.create_function(name, 1, function, deterministic=True)
 

@@ -64,5 +64,5 @@ class Interval:
             ),
             negotiated={(aspect, value): count for aspect, value, count in merged.negotiated},
             histograms={(metric, message): encoded for metric, message, encoded in merged.histograms},
-            events=tuple(Event(at_ns - epoch_ns, *rest) for at_ns, *rest in merged.events),
+            events=tuple(Event._make((row[0] - epoch_ns, *row[1:])) for row in merged.events),
         )

@@ -96,8 +96,8 @@ pub struct Answer {
 pub struct Kept {
     /// Events as bytes, see [`super::decode`].
     pub events: Vec<u8>,
-    /// Events that were kept.
-    pub count: u64,
+    /// Events that were kept, by the bit of [`Why`].
+    pub counts: [u64; 4],
     /// All events there were.
     pub seen: u64,
     /// Of them, those that were to be kept and went beyond the budget.
@@ -354,7 +354,7 @@ fn emit(
         return;
     }
     head.why = why as u8;
-    kept.count += 1;
+    kept.counts[(why as u8).trailing_zeros() as usize] += 1;
     if head.direction == Direction::Sent && !secrets.is_empty() {
         redacted.clear();
         if redact(secrets, payload, head.flags & CUT != 0, redacted) {

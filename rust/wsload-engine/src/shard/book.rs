@@ -454,7 +454,11 @@ impl Book {
         let kept = self.record.cut(end_ns, slow_ns);
         let counters = &mut self.now().counters;
         counters.events_seen += kept.seen;
-        counters.events_kept += kept.count;
+        let [whole, failure, slow, sample] = kept.counts;
+        counters.events_whole += whole;
+        counters.events_failure += failure;
+        counters.events_slow += slow;
+        counters.events_sample += sample;
         counters.events_over_budget += kept.over_budget;
         kept
     }
