@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsload import __version__
+from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
 from wsload.cli.report import report
@@ -96,6 +97,7 @@ def _root(
 
 app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
+app.command(cls=GroupedCommand)(connect)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")
 app.add_typer(timeline_app, name="timeline")

@@ -118,7 +118,7 @@ class Query:
             yield f"kind IN ('text', 'binary') AND json_{number}(payload)", []
 
 
-def compiled(text: str) -> re.Pattern[bytes]:
+def compiled(text: str, flag: str = "--regex") -> re.Pattern[bytes]:
     """A regular expression over payloads.
 
     Raises:
@@ -127,7 +127,7 @@ def compiled(text: str) -> re.Pattern[bytes]:
     try:
         return re.compile(text.encode())
     except re.error as error:
-        raise UsageError(f"--regex: {text!r}: {error}", "Write a regular expression, such as 'id=[0-9]+'.") from None
+        raise UsageError(f"{flag}: {text!r}: {error}", "Write a regular expression, such as 'id=[0-9]+'.") from None
 
 
 def parse_json_test(text: str) -> JsonTest:
