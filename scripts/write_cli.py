@@ -18,6 +18,8 @@ COMMANDS = (
     "history add",
     "history list",
     "history show",
+    "timeline show",
+    "timeline import",
     "doctor",
 )
 

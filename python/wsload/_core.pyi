@@ -104,6 +104,13 @@ class Interval:
     def negotiated(self) -> list[tuple[str, str, int]]:
         """Aspect, value, connections: what new connections agreed on with the server."""
     @property
+    def events(
+        self,
+    ) -> list[
+        tuple[int, int, int, int, str, str, str | None, int, int | None, int | None, str | None, int, int, bytes]
+    ]:
+        """Events that were kept, in order: instant, then as in `wsload.results.Event`."""
+    @property
     def histograms(self) -> list[tuple[str, str, bytes]]:
         """Metric, message name (empty where it has none), V2-deflate HDR histogram."""
 

@@ -8,6 +8,7 @@
     ├── NotMeasuredError  a result is asked for what its run did not measure          exit 1
     ├── RunFileError      a run file cannot be written, or is not one                 exit 2
     ├── ServeError        a server cannot be started                                  exit 1
+    ├── ClientError       a service cannot be talked to by hand                       exit 1
     └── EngineError       the load could not be generated                             exit 1
 """
 
@@ -64,6 +65,10 @@ class RunFileError(WsloadError):
 
 class ServeError(WsloadError):
     """A server that cannot be started."""
+
+
+class ClientError(WsloadError):
+    """A service that cannot be reached or does not speak WebSocket, for a client with one connection or a few."""
 
 
 class EngineError(WsloadError):

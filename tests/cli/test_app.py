@@ -19,6 +19,7 @@ FLAGS = set(
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
     --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
+    --record-connections --keep-on --record-payload --record-limit --no-record
     --fragment --max-frame --max-message --ping-interval --ping-timeout --close-code --close-reason
     """.split()  # noqa: SIM905 - as a person would write them
 )
@@ -52,7 +53,7 @@ def test_the_help_of_run_lists_every_flag_once_and_in_groups(capsys: pytest.Capt
     assert len(listed) == len(FLAGS)
     assert {flag.replace(", ", "/") for flag in listed} == FLAGS
     groups = ["Arguments", "Load", "Messages", "Connections", "Handshake", "TLS (wss://)", "Protocol"]
-    groups += ["Run and result", "Options"]
+    groups += ["Timeline", "Run and result", "Options"]
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == groups
 
 
@@ -80,7 +81,13 @@ def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str
     assert main([]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Usage: wsload [OPTIONS] COMMAND [ARGS]...\n")
-    assert re.findall(r"^  (run|report|doctor|serve) ", out, re.MULTILINE) == ["run", "report", "doctor", "serve"]
+    assert re.findall(r"^  (run|report|doctor|serve|timeline) ", out, re.MULTILINE) == [
+        "run",
+        "report",
+        "doctor",
+        "serve",
+        "timeline",
+    ]
 
 
 def test_version_names_the_build_and_python(capsys: pytest.CaptureFixture[str]) -> None:

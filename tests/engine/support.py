@@ -43,6 +43,8 @@ def make_block(span: Span, open_connections: int = 0, **counters: int) -> bytes:
         "failures": [],
         "negotiated": [],
         "histograms": [],
+        "event_names": [],
+        "event_bytes": 0,
     }
     text = json.dumps(header).encode()
     return struct.pack("<I", len(text)) + text

@@ -8,12 +8,14 @@ import typer
 
 from wsload import __version__
 from wsload.cli.compare import compare
+from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
 from wsload.cli.history import history_app
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
+from wsload.cli.timeline import timeline_app
 from wsload.cli.web import WebCommand
 from wsload.errors import ExitCode, WsloadError
 
@@ -99,6 +101,8 @@ def _root(
 app.command(cls=WebCommand)(run)
 app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(compare)
+app.command(cls=GroupedCommand)(connect)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(history_app, name="history")
 app.add_typer(serve_app, name="serve")
+app.add_typer(timeline_app, name="timeline")

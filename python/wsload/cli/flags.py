@@ -15,6 +15,7 @@ CONNECTIONS = "Connections"
 HANDSHAKE = "Handshake"
 TLS = "TLS (wss://)"
 PROTOCOL = "Protocol"
+TIMELINE = "Timeline"
 RESULT = "Run and result"
 
 
@@ -444,6 +445,39 @@ Output = Annotated[
     ),
 ]
 Export = Annotated[list[Path] | None, Option("--export", metavar="FILE", help=EXPORT_HELP, rich_help_panel=RESULT)]
+RecordConnections = Annotated[
+    str,
+    Option(
+        "--record-connections",
+        metavar="1/N|COUNT",
+        help="Connections of which the timeline keeps every message.",
+        rich_help_panel=TIMELINE,
+    ),
+]
+KeepOnFlag = Annotated[
+    str,
+    Option(
+        "--keep-on",
+        metavar="WHAT",
+        help="Keep the last messages of a connection on these: error, close, replies slower than a percentile; or"
+        " never.",
+        rich_help_panel=TIMELINE,
+    ),
+]
+RecordPayload = Annotated[
+    str,
+    Option("--record-payload", metavar="SIZE", help="Most of a message that is kept.", rich_help_panel=TIMELINE),
+]
+RecordLimit = Annotated[
+    str,
+    Option(
+        "--record-limit",
+        metavar="SIZE",
+        help="Most of all messages together, spread over the run.",
+        rich_help_panel=TIMELINE,
+    ),
+]
+NoRecord = Annotated[bool, Option("--no-record", help="Keep no messages.", rich_help_panel=TIMELINE)]
 FormatFlag = Annotated[
     Format,
     Option("--format", help="What is printed; ndjson prints intervals as they happen.", rich_help_panel=RESULT),

@@ -73,6 +73,11 @@ def run(
     close_code: flags.CloseCode = "1000",
     close_reason: flags.CloseReason = "",
     threshold: flags.ThresholdFlag = None,
+    record_connections: flags.RecordConnections = "1/100",
+    keep_on: flags.KeepOnFlag = "error,close,p99.9",
+    record_payload: flags.RecordPayload = "4KiB",
+    record_limit: flags.RecordLimit = "64MiB",
+    no_record: flags.NoRecord = False,
     workers: flags.Workers = None,
     label: flags.Label = None,
     seed: flags.Seed = None,
@@ -158,6 +163,7 @@ def run(
         close_code=values.close_code(close_code),
         close_reason=close_reason,
         thresholds=tuple(threshold or ()),
+        record=None if no_record else values.recording(record_connections, keep_on, record_payload, record_limit),
         **({} if seed is None else {"seed": values.seed(seed)}),
     )
     request = RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))

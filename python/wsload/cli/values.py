@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from wsload.errors import UsageError
-from wsload.units import UnitError
+from wsload.units import UnitError, parse_size
 
 if TYPE_CHECKING:
-    from wsload.scenario import Stage, Think
+    from wsload.scenario import Recording, Stage, Think
 
 T = TypeVar("T")
 MAX_WORKERS = 1024
@@ -78,6 +78,23 @@ def think(text: str) -> "Think":
     from wsload.scenario.words import parse_think
 
     return quantity("--think", parse_think, text)
+
+
+def recording(connections: str, keep_on: str, payload: str, limit: str) -> "Recording":
+    """What the timeline keeps."""
+    from wsload.scenario import Recording, parse_keep_on, parse_whole
+
+    one_in, count = parse_whole(connections)
+    kept = parse_keep_on(keep_on)
+    return Recording(
+        one_in=one_in,
+        count=count,
+        on_error=kept.error,
+        on_close=kept.close,
+        slow_quantile=kept.slow_quantile,
+        payload_bytes=quantity("--record-payload", parse_size, payload),
+        limit_bytes=quantity("--record-limit", parse_size, limit),
+    )
 
 
 def close_code(text: str) -> int:

@@ -1,6 +1,7 @@
 """What a run measured: intervals, the file that keeps them, the summary that everything prints."""
 
 from wsload.results.distribution import Distribution
+from wsload.results.event import Event, Flag, Why
 from wsload.results.file import Note, RunFile, RunFileWriter
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
@@ -10,7 +11,9 @@ from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged,
 
 __all__ = [
     "Distribution",
+    "Event",
     "Failure",
+    "Flag",
     "Fold",
     "Follower",
     "Header",
@@ -22,6 +25,7 @@ __all__ = [
     "Series",
     "Stats",
     "Summary",
+    "Why",
     "Window",
     "interval_stats",
     "merged",

@@ -7,7 +7,7 @@ grows, and a reader sees every committed interval of a run that is still going o
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from wsload.errors import RunFileError
+from wsload.results.event import Event
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
 from wsload.results.verdict import Reason
@@ -23,6 +24,7 @@ from wsload.results.verdict import Reason
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7773_6C64  # "wsld"
 BUSY_TIMEOUT_S = 5.0
+FINISH_TIMEOUT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class RunFileWriter:
             for interval in intervals:
                 _insert(connection, interval)
 
+    def append_events(self, events: Iterable[Event]) -> None:
+        """Stores events that belong to no interval, all or none."""
+        with _reported(self.path), self._transaction() as connection:
+            _insert_events(connection, events)
+
     def note(self, note: Note) -> None:
         """Stores a note."""
         with _reported(self.path):
@@ -87,7 +94,10 @@ class RunFileWriter:
         """Marks the run as over and leaves a single file behind."""
         with _reported(self.path):
             self._put(outcome=outcome, outcome_reason=reason)
-            self._connection.execute("PRAGMA journal_mode = DELETE")
+            # Whoever reads the file at this moment keeps it from becoming one; it is complete all the same.
+            self._connection.execute(f"PRAGMA busy_timeout = {FINISH_TIMEOUT_MS}")
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.close()
 
     def close(self) -> None:
@@ -163,6 +173,33 @@ class RunFile:
         """Notes in order."""
         return [Note(*row) for row in self._connection.execute("SELECT at_ns, kind, text FROM notes ORDER BY id")]
 
+    def events(
+        self, where: str = "1", parameters: Iterable[object] = (), *, order: str = "at_ns, id", limit: int = -1
+    ) -> Iterator[tuple[int, Event]]:
+        """Events with their numbers, those for which an SQL condition over the columns of `events` holds."""
+        columns = ", ".join(Event._fields)
+        query = f"SELECT id, {columns} FROM events WHERE {where} ORDER BY {order} LIMIT {int(limit)}"  # noqa: S608 - ours
+        with _reported(self.path):
+            for number, *row in self._connection.execute(query, tuple(parameters)):
+                yield number, Event._make(row)
+
+    def count_events(self) -> int:
+        """How many events the file has: none is ever taken out, so the last number tells."""
+        with _reported(self.path):
+            (count,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+            return int(count)
+
+    def counter(self, name: str) -> int:
+        """The sum of a counter over the whole file, warm-up and ramp included."""
+        with _reported(self.path):
+            query = "SELECT coalesce(sum(value), 0) FROM counters WHERE name = ?"
+            (total,) = self._connection.execute(query, (name,)).fetchone()
+            return int(total)
+
+    def add_function(self, name: str, function: Callable[[bytes], bool]) -> None:
+        """Makes a pure function of a payload known to conditions."""
+        self._connection.create_function(name, 1, function, deterministic=True)
+
     def _interval(self, interval_id: int, index: int, warmup: int, start_ns: int, end_ns: int) -> Interval:
         def rows(columns: str, table: str) -> sqlite3.Cursor:
             query = f"SELECT {columns} FROM {table} WHERE interval_id = ?"  # noqa: S608 - both are constants
@@ -203,6 +240,14 @@ def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
     suspicions = [(number, reason.kind, reason.model_dump_json()) for reason in interval.suspicions]
     connection.executemany("INSERT INTO suspicions VALUES (?, ?, ?)", suspicions)
     connection.executemany("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", failures)
+    _insert_events(connection, interval.events)
+
+
+def _insert_events(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
+    # An event may be kept for several reasons, one after the other.
+    query = f"""INSERT INTO events ({", ".join(Event._fields)}) VALUES ({", ".join("?" * len(Event._fields))})
+        ON CONFLICT (connection, attempt, seq) DO UPDATE SET why = why | excluded.why, flags = flags | excluded.flags"""  # noqa: S608 - names of columns
+    connection.executemany(query, events)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from wsload.results.event import Event
 from wsload.results.verdict import Reason
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Interval:
 
     `negotiated` counts new connections by (aspect, value). `histograms` maps (metric, message name) to whole V2-deflate
     HDR histograms. `warmup` marks the counts of messages that were intended during the warm-up; the same `index` may
-    exist with and without it. `suspicions` are the reasons not to trust this interval's figures.
+    exist with and without it. `suspicions` are the reasons not to trust this interval's figures, `events` what the
+    timeline keeps of it.
     """
 
     index: int
@@ -43,6 +45,7 @@ class Interval:
     negotiated: dict[tuple[str, str], int]
     histograms: dict[tuple[str, str], bytes]
     suspicions: tuple[Reason, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @classmethod
     def from_core(cls, merged: "_core.Interval", epoch_ns: int) -> Self:
@@ -61,4 +64,5 @@ class Interval:
             ),
             negotiated={(aspect, value): count for aspect, value, count in merged.negotiated},
             histograms={(metric, message): encoded for metric, message, encoded in merged.histograms},
+            events=tuple(Event._make((row[0] - epoch_ns, *row[1:])) for row in merged.events),
         )

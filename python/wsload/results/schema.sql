@@ -35,4 +35,13 @@ CREATE TABLE negotiated (
 CREATE TABLE suspicions (
   interval_id INTEGER NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (interval_id, kind)
 ) WITHOUT ROWID;
+-- What is kept of messages, and of what became of connections. Numbers `seq` that are missing were not kept.
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, connection INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  seq INTEGER NOT NULL, direction TEXT NOT NULL, kind TEXT NOT NULL, name TEXT, size INTEGER NOT NULL,
+  latency_ns INTEGER, code INTEGER, failure TEXT, flags INTEGER NOT NULL, why INTEGER NOT NULL, payload BLOB NOT NULL
+);
+CREATE UNIQUE INDEX events_by_connection ON events (connection, attempt, seq);
+CREATE INDEX events_by_time ON events (at_ns);
+CREATE INDEX events_by_failure ON events (failure, connection, attempt) WHERE failure IS NOT NULL;
 CREATE TABLE notes (id INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);

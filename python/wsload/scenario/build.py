@@ -8,6 +8,7 @@ from typing import Literal
 from wsload.errors import UsageError
 from wsload.scenario.model import DEFAULT_SIZE_BYTES, MAX_MESSAGE_BYTES, Scenario
 from wsload.scenario.plan import (
+    SECRET_HEADERS,
     Authorities,
     ClosedLoad,
     EchoLoad,
@@ -28,6 +29,7 @@ from wsload.scenario.plan import (
     PlanTarget,
     PlanTls,
 )
+from wsload.scenario.record import plan_record
 from wsload.scenario.url import Address, parse_address
 from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching, read_pem
 
@@ -88,7 +90,19 @@ def build_plan(scenario: Scenario) -> Plan:
         ping=_ping(scenario),
         close=PlanClose(code=scenario.close_code, reason=scenario.close_reason),
         max_opening=1 if scenario.serialize_connects else None,
+        record=plan_record(scenario.record, _secrets(scenario)),
     )
+
+
+def _secrets(scenario: Scenario) -> dict[str, str]:
+    """Values that must not be stored should they stand in a message, by name."""
+    found = {f"cookie {name}": value for name, value in scenario.cookies}
+    found |= {name: value for name, value in scenario.headers if name.lower() in SECRET_HEADERS}
+    if scenario.bearer:
+        found["bearer"] = scenario.bearer
+    if scenario.user:
+        found["password"] = scenario.user.partition(":")[2]
+    return found
 
 
 def _matching(scenario: Scenario) -> Literal["order", "none"] | KeyMatching:

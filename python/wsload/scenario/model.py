@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.parts import Think
+from wsload.scenario.record import Recording, check_recording
 from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import parse_address
 from wsload.scenario.wire import (
@@ -127,6 +128,7 @@ class Scenario(_Part):
     close_reason: str = ""
     serialize_connects: bool = False
     thresholds: tuple[str, ...] = ()
+    record: Recording | None = Recording()
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
 
     @model_validator(mode="after")
@@ -138,6 +140,8 @@ class Scenario(_Part):
         parse_matching(self.match, self.match_received)
         parse_thresholds(self.thresholds)
         self._check_limits()
+        if self.record is not None:
+            check_recording(self.record)
         self._check_load()
         self._check_messages()
         self._check_handshake()

@@ -154,6 +154,38 @@ class PlanMessage(Frozen):
     template: bool = False
 
 
+class OneIn(Frozen):
+    """One connection in so many; 0: none."""
+
+    one_in: int
+
+
+class CountOf(Frozen):
+    """So many connections."""
+
+    of: int = Field(alias="count")
+
+
+class PlanSecret(Frozen):
+    """A value that must not be stored, and whose it is."""
+
+    name: str
+    value: str
+
+
+class PlanRecord(Frozen):
+    """What the timeline keeps."""
+
+    connections: OneIn | CountOf
+    on_error: bool
+    on_close: bool
+    slow_quantile: float | None
+    exchanges: int
+    payload_bytes: int
+    limit_bytes: int
+    secrets: tuple[PlanSecret, ...]
+
+
 class Plan(Frozen):
     """A resolved run. Every `_ns` is nanoseconds; the meaning of each field stands in `plan.rs`."""
 
@@ -188,6 +220,7 @@ class Plan(Frozen):
     ping: PlanPing | None
     close: PlanClose
     max_opening: int | None
+    record: PlanRecord | None
 
     def to_json(self) -> str:
         """The JSON that a worker reads: secrets included, so it goes through a pipe and nowhere else."""
@@ -205,4 +238,7 @@ class Plan(Frozen):
         if self.tls and self.tls.identity:
             identity = self.tls.identity.model_copy(update={"key": REDACTED})
             updates["tls"] = self.tls.model_copy(update={"identity": identity})
+        if self.record:
+            names = tuple(secret.model_copy(update={"value": REDACTED}) for secret in self.record.secrets)
+            updates["record"] = self.record.model_copy(update={"secrets": names})
         return self.model_copy(update=updates)

@@ -67,6 +67,11 @@ impl LatencyHistogram {
         self.0.len()
     }
 
+    /// The value at a quantile of 0 to 1; 0 when empty.
+    pub fn value_at_quantile(&self, quantile: f64) -> u64 {
+        self.0.value_at_quantile(quantile.next_down().max(0.0))
+    }
+
     /// Forgets all values and keeps the memory.
     pub fn clear(&mut self) {
         self.0.reset();

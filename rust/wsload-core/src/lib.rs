@@ -5,7 +5,7 @@
 //!
 //! - on the wire: [`frame`], [`handshake`], [`deflate`], [`message`], [`connection`]
 //! - when to send and which reply belongs to what: [`plan`], [`schedule`], [`calendar`], [`matching`], [`template`], [`rng`]
-//! - what was measured: [`histogram`], [`tally`], [`interval`]
+//! - what was measured: [`histogram`], [`tally`], [`interval`], and what is kept of messages: [`timeline`]
 #![forbid(unsafe_code)]
 
 pub mod calendar;
@@ -26,3 +26,4 @@ pub mod rng;
 pub mod schedule;
 pub mod tally;
 pub mod template;
+pub mod timeline;

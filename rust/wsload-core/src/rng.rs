@@ -30,6 +30,8 @@ pub enum Purpose {
     Think = 2,
     /// Random values in messages.
     Template = 3,
+    /// Which exchanges are sampled for the timeline.
+    Timeline = 4,
 }
 
 /// The draw number `sequence` of `slot`: a pure function of its arguments, uniform over all `u64`.

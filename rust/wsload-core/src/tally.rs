@@ -122,6 +122,18 @@ closed_list! {
         negative_latencies: sum,
         /// Values above a histogram's range, recorded at its upper end.
         clamped_latencies: sum,
+        /// Events of connections: messages, control frames, and what became of the connection.
+        events_seen: sum,
+        /// Of them, those kept because their connection is recorded whole.
+        events_whole: sum,
+        /// Those kept around failures.
+        events_failure: sum,
+        /// Those kept before slow replies.
+        events_slow: sum,
+        /// Those of sampled exchanges. One that is kept for several reasons counts with each.
+        events_sample: sum,
+        /// Events that were to be kept and for which there was no room left.
+        events_over_budget: sum,
         /// Calls of the shard's `poll`.
         polls: sum,
         /// CPU time of the worker process in user mode, ns.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
+use wsload_core::timeline;
 
 #[pyclass(frozen, module = "wsload._core")]
 pub struct Snapshot(wsload_core::interval::Snapshot);
@@ -101,10 +103,44 @@ impl Interval {
     }
 
     #[getter]
+    fn events<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let damaged = |error: timeline::EventError| PyValueError::new_err(error.to_string());
+        let mut events = timeline::decode(&self.0.events).map_err(damaged)?;
+        events.sort_by_key(|event| (event.head.at_ns, event.head.slot, event.head.attempt, event.head.seq));
+        events.iter().map(|event| self.event(py, event)).collect()
+    }
+
+    #[getter]
     fn histograms<'py>(&self, py: Python<'py>) -> Vec<(&'static str, String, Bound<'py, PyBytes>)> {
         let encoded = self.0.histograms.iter();
         encoded
             .map(|((metric, name), histogram)| (metric.name(), name.to_string(), PyBytes::new(py, &histogram.encode())))
             .collect()
+    }
+}
+
+impl Interval {
+    fn event<'py>(&self, py: Python<'py>, event: &timeline::Event<'_>) -> PyResult<Bound<'py, PyTuple>> {
+        let head = event.head;
+        let name = self.0.event_names.get(usize::from(head.name));
+        PyTuple::new(
+            py,
+            [
+                head.at_ns.into_bound_py_any(py)?,
+                head.slot.into_bound_py_any(py)?,
+                head.attempt.into_bound_py_any(py)?,
+                head.seq.into_bound_py_any(py)?,
+                head.direction.name().into_bound_py_any(py)?,
+                head.kind.name().into_bound_py_any(py)?,
+                name.into_bound_py_any(py)?,
+                head.size.into_bound_py_any(py)?,
+                head.latency_ns.into_bound_py_any(py)?,
+                event.close_code().into_bound_py_any(py)?,
+                event.failure().map(|kind| kind.name()).into_bound_py_any(py)?,
+                head.flags.into_bound_py_any(py)?,
+                head.why.into_bound_py_any(py)?,
+                PyBytes::new(py, event.payload).into_any(),
+            ],
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Intervals as bytes.
 //!
 //! A block is a u32 (little-endian) length, a JSON header of that length, and the V2-deflate histograms that the
-//! header lists, one after the other. It is the only thing that travels between workers, machines and processes.
+//! header lists, one after the other, then the events that were kept. It is the only thing that travels between workers, machines and processes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Agreement, FailureRecord, Failures, Metric, Negotiated, Snapshot};
 use crate::histogram::{HistogramError, MergedHistogram};
 use crate::tally::{Counters, Gauges};
+use crate::timeline::{self, EventError};
 
 /// Message names kept apart; the rest goes under [`OTHER`].
 const MAX_NAMES: usize = 100;
@@ -28,6 +29,9 @@ pub enum IntervalError {
     /// One of its histograms cannot be read.
     #[error("an interval block: {0}")]
     Histogram(#[from] HistogramError),
+    /// Its events cannot be read.
+    #[error("an interval block: {0}")]
+    Events(#[from] EventError),
     /// Blocks of different intervals.
     #[error("interval {0} cannot be merged with interval {1}")]
     Different(u64, u64),
@@ -46,6 +50,8 @@ struct Header {
     failures: Vec<FailureRecord>,
     negotiated: Vec<Agreement>,
     histograms: Vec<Listed>,
+    event_names: Vec<String>,
+    event_bytes: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +85,10 @@ pub struct Interval {
     pub negotiated: Negotiated,
     /// By metric and message name (empty where a metric has none).
     pub histograms: BTreeMap<(Metric, Arc<str>), MergedHistogram>,
+    /// Names of messages, by the place that events give.
+    pub event_names: Vec<String>,
+    /// Events that were kept, see [`timeline::decode`].
+    pub events: Vec<u8>,
 }
 
 impl Snapshot {
@@ -100,8 +110,10 @@ impl Snapshot {
             failures: self.recorder.failures.records().to_vec(),
             negotiated: self.recorder.negotiated.agreements().to_vec(),
             histograms: Vec::new(),
+            event_names: self.message_names.iter().map(ToString::to_string).collect(),
+            event_bytes: self.kept.events.len() as u32,
         };
-        write_block(header, recorded)
+        write_block(header, recorded, &self.kept.events)
     }
 }
 
@@ -121,15 +133,29 @@ impl Interval {
             }
             add_to(&mut histograms, listed.metric, &listed.message, &MergedHistogram::decode(blob)?);
         }
-        if !blobs.is_empty() {
+        if blobs.len() != header.event_bytes as usize {
             return Err(damaged());
         }
+        timeline::decode(blobs)?;
         let mut failures = Failures::default();
         failures.merge(&header.failures);
         let mut negotiated = Negotiated::default();
         negotiated.merge(&header.negotiated);
-        let Header { index, warmup, start_ns, end_ns, counters, gauges, close_codes, .. } = header;
-        Ok(Self { index, warmup, start_ns, end_ns, counters, gauges, close_codes, failures, negotiated, histograms })
+        let Header { index, warmup, start_ns, end_ns, counters, gauges, close_codes, event_names, .. } = header;
+        Ok(Self {
+            index,
+            warmup,
+            start_ns,
+            end_ns,
+            counters,
+            gauges,
+            close_codes,
+            failures,
+            negotiated,
+            histograms,
+            event_names,
+            events: blobs.to_vec(),
+        })
     }
 
     /// Adds what another worker saw of the same interval.
@@ -150,6 +176,11 @@ impl Interval {
         for ((metric, message), histogram) in &other.histograms {
             add_to(&mut self.histograms, *metric, message, histogram);
         }
+        // Workers of one run have the same names; who kept nothing may have named none.
+        if self.event_names.is_empty() {
+            self.event_names.clone_from(&other.event_names);
+        }
+        self.events.extend_from_slice(&other.events);
         Ok(())
     }
 
@@ -169,8 +200,10 @@ impl Interval {
             failures: self.failures.records().to_vec(),
             negotiated: self.negotiated.agreements().to_vec(),
             histograms: Vec::new(),
+            event_names: self.event_names.clone(),
+            event_bytes: self.events.len() as u32,
         };
-        write_block(header, recorded)
+        write_block(header, recorded, &self.events)
     }
 }
 
@@ -186,7 +219,11 @@ fn add_to(
     all.entry(if room { key } else { (metric, Arc::from(OTHER)) }).or_default().add(histogram);
 }
 
-fn write_block(mut header: Header, histograms: impl Iterator<Item = (Metric, String, Vec<u8>)>) -> Vec<u8> {
+fn write_block(
+    mut header: Header,
+    histograms: impl Iterator<Item = (Metric, String, Vec<u8>)>,
+    events: &[u8],
+) -> Vec<u8> {
     let mut blobs = Vec::new();
     for (metric, message, blob) in histograms {
         header.histograms.push(Listed { metric, message, bytes: blob.len() as u32 });
@@ -194,10 +231,11 @@ fn write_block(mut header: Header, histograms: impl Iterator<Item = (Metric, Str
     }
     // A header of plain data cannot fail to serialise.
     let json = serde_json::to_vec(&header).unwrap_or_default();
-    let mut block = Vec::with_capacity(4 + json.len() + blobs.len());
+    let mut block = Vec::with_capacity(4 + json.len() + blobs.len() + events.len());
     block.extend((json.len() as u32).to_le_bytes());
     block.extend(json);
     block.extend(blobs);
+    block.extend(events);
     block
 }
 
@@ -208,6 +246,7 @@ mod tests {
     use super::super::RecorderPool;
     use super::*;
     use crate::tally::FailureKind;
+    use crate::timeline::Kept;
 
     fn snapshot(index: u64, values: &[u64]) -> Snapshot {
         let pool = RecorderPool::default();
@@ -221,7 +260,17 @@ mod tests {
         recorder.failures.add(FailureKind::Refused, "", 1, 77 + index, "nobody there");
         let gauges = crate::tally::Gauges { open_connections: 3, ..Default::default() };
         let message_names = Arc::from(["say".into()]);
-        Snapshot { index, warmup: false, start_ns: 100, end_ns: 200, gauges, message_names, recorder, pool }
+        Snapshot {
+            index,
+            warmup: false,
+            start_ns: 100,
+            end_ns: 200,
+            gauges,
+            message_names,
+            recorder,
+            kept: Kept::default(),
+            pool,
+        }
     }
 
     #[test]

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Failures, Metric, Negotiated};
 use crate::histogram::LatencyHistogram;
 use crate::tally::{Counters, Gauges};
+use crate::timeline::Kept;
 
 /// Recorders kept for reuse: those of an interval that is open, one being encoded, and their warm-up twins.
 const POOLED: usize = 4;
+/// Fewer values say nothing about the slowest of them.
+const FEW: u64 = 100;
 
 /// What is recorded during an interval.
 #[derive(Debug, Default)]
@@ -69,6 +72,12 @@ impl Recorder {
         self.record_as(metric, name, to_ns.saturating_sub(from_ns));
     }
 
+    /// The value of a metric of one message name at a quantile; `None` with too few values to tell.
+    pub fn quantile(&self, metric: Metric, name: u16, quantile: f64) -> Option<u64> {
+        let histogram = self.histograms.get(usize::from(name))?[metric as usize].as_deref()?;
+        (histogram.count() >= FEW).then(|| histogram.value_at_quantile(quantile))
+    }
+
     /// The metrics that have values, with the place of their message name.
     pub(super) fn histograms(&self) -> impl Iterator<Item = (Metric, usize, &LatencyHistogram)> {
         self.histograms.iter().enumerate().flat_map(|(name, of_name)| {
@@ -126,6 +135,8 @@ pub struct Snapshot {
     pub message_names: Arc<[Box<str>]>,
     /// What was recorded; goes back to `pool`.
     pub recorder: Box<Recorder>,
+    /// Events of connections that were kept.
+    pub kept: Kept,
     /// Where the recorder came from.
     pub pool: RecorderPool,
 }
@@ -183,6 +194,7 @@ mod tests {
             gauges: Gauges::default(),
             message_names: Arc::new(["message".into()]),
             recorder,
+            kept: Kept::default(),
             pool: pool.clone(),
         });
         let again = pool.take();

@@ -13,8 +13,10 @@ use crate::matching::{KeyError, KeySource};
 use crate::schedule::{Stage, Think};
 
 pub mod program;
+mod record;
 mod wire;
 
+pub use record::{Record, RecordSecret, WholeConnections};
 pub use wire::{Close, Compression, Dial, Handshake, Identity, Ping, Proxy, Target, Tls, TlsVersion, Trust};
 
 /// The only plan version this build reads.
@@ -103,6 +105,9 @@ pub struct Plan {
     /// Attempts under way at once on one worker; `None`: the engine's own bound.
     #[serde(deserialize_with = "Option::deserialize")]
     pub max_opening: Option<u32>,
+    /// Which messages are kept; `None`: none, and nothing is spent on it.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub record: Option<Record>,
 }
 
 /// The load model: what starts messages.
@@ -326,6 +331,12 @@ impl Plan {
         require(close_code_is_valid(self.close.code), "close.code", "must not be sent")?;
         require(self.close.reason.len() <= 123, "close.reason", "must be at most 123 bytes")?;
         require(self.fragment_bytes != Some(0), "fragment_bytes", "must be positive")?;
+        if let Some(Record { slow_quantile, payload_bytes, limit_bytes, .. }) = &self.record {
+            let possible = slow_quantile.is_none_or(|quantile| quantile > 0.0 && quantile < 1.0);
+            require(possible, "record.slow_quantile", "must be between 0 and 1")?;
+            require(*payload_bytes <= 1 << 20, "record.payload_bytes", "must be at most 1 MiB")?;
+            require(*limit_bytes <= 1 << 40, "record.limit_bytes", "must be at most 1 TiB")?;
+        }
         require(self.max_opening != Some(0), "max_opening", "must be positive")
     }
 }
@@ -353,6 +364,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn record() -> Value {
+        json!({
+            "connections": {"one_in": 100}, "on_error": true, "on_close": false, "slow_quantile": 0.999,
+            "exchanges": 50, "payload_bytes": 4096, "limit_bytes": 67_108_864,
+            "secrets": [{"name": "token", "value": "s3cr3t"}]
+        })
+    }
 
     fn open_plan() -> Value {
         json!({
@@ -398,7 +417,8 @@ mod tests {
             "fragment_bytes": 1_000,
             "ping": {"interval_ns": 1_000_000_000, "timeout_ns": 500_000_000},
             "close": {"code": 1000, "reason": "bye"},
-            "max_opening": 1
+            "max_opening": 1,
+            "record": record()
         })
     }
 
@@ -512,6 +532,9 @@ mod tests {
             ("/close/reason", json!("x".repeat(124)), "close.reason"),
             ("/fragment_bytes", json!(0), "fragment_bytes"),
             ("/max_opening", json!(0), "max_opening"),
+            ("/record/slow_quantile", json!(1.0), "record.slow_quantile"),
+            ("/record/payload_bytes", json!((1 << 20) + 1), "record.payload_bytes"),
+            ("/record/limit_bytes", json!((1_u64 << 40) + 1), "record.limit_bytes"),
             ("/publishers", json!(0), "publishers"),
             ("/publishers", json!(1_001), "publishers"),
         ] {

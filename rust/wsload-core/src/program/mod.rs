@@ -36,6 +36,8 @@ pub struct Program {
     seed: u64,
     connections: u32,
     variables: Vec<plan::Variable>,
+    /// Places of those whose values must not be stored.
+    secrets: Vec<u16>,
     /// By place of the variable: the column of a row that holds it.
     column_of: Vec<Option<usize>>,
     data: Option<plan::Data>,
@@ -206,6 +208,7 @@ impl Program {
             connections,
             column_of,
             data: program.data.clone(),
+            secrets: (0..).zip(&program.variables).filter(|(_, one)| one.secret).map(|(place, _)| place).collect(),
             variables: program.variables.clone(),
             messages: program.messages.iter().map(|message| compiler.message(message)).collect::<Result<_, _>>()?,
             users: program.users.iter().map(|user| compiler.user(user)).collect::<Result<_, _>>()?,

@@ -1,5 +1,6 @@
 //! Where one connection stands in its steps.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{
@@ -341,6 +342,28 @@ impl Session {
         let mut text = Vec::new();
         template.render_with(&self.cx(program, now), &self.view(program), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// A message without the values that secret variables hold: each is replaced by `***name***`.
+    pub fn hide<'m>(&self, program: &Program, message: &'m [u8]) -> Cow<'m, [u8]> {
+        let mut hidden = Cow::Borrowed(message);
+        let view = self.view(program);
+        for &place in &program.secrets {
+            let Some(value) = view.value(place).filter(|value| !value.is_empty()) else { continue };
+            let name = &program.variables[usize::from(place)].name;
+            let mut out = Vec::new();
+            let mut rest = &hidden[..];
+            while let Some(at) = rest.windows(value.len()).position(|part| part == value) {
+                out.extend_from_slice(&rest[..at]);
+                out.extend_from_slice(format!("***{name}***").as_bytes());
+                rest = &rest[at + value.len()..];
+            }
+            if !out.is_empty() {
+                out.extend_from_slice(rest);
+                hidden = Cow::Owned(out);
+            }
+        }
+        hidden
     }
 
     fn set(&mut self, program: &Program, place: u16, value: Box<[u8]>) {

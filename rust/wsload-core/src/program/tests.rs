@@ -483,3 +483,14 @@ fn a_plan_with_a_program_is_read() {
     let text = serde_json::to_string(&program(json!([user(json!({}))]), json!([]), Value::Null)).unwrap();
     assert!(serde_json::from_str::<plan::Program>(&text).is_ok());
 }
+
+#[test]
+fn what_secret_variables_hold_is_hidden() {
+    let mut plan = program(json!([user(json!({}))]), json!([]), Value::Null);
+    plan.variables[0].secret = true;
+    let bench = Bench::of(&plan, 0);
+    let hide =
+        |text: &str| String::from_utf8(bench.session.hide(&bench.program, text.as_bytes()).into_owned()).unwrap();
+    assert_eq!(hide(r#"{"u": "ann", "v": "ann!"}"#), r#"{"u": "***user***", "v": "***user***!"}"#);
+    assert_eq!(hide("bob"), "bob");
+}

@@ -9,7 +9,9 @@ use wsload_core::interval::{Metric, Recorder, RecorderPool, Snapshot};
 use wsload_core::matching::{InFlight, KeyedInFlight, Queue, Received, Sent};
 use wsload_core::plan::program::Name;
 use wsload_core::tally::{FailureKind, Gauges};
+use wsload_core::timeline::Kept;
 
+use super::record::Recording;
 use crate::os::{CpuTime, cpu_time};
 
 /// Recorders of the open interval. A message counts where its intended instant lies, so the last replies of the
@@ -30,6 +32,8 @@ pub(super) struct Book {
     /// By place of the name: its exchanges count in the totals.
     in_total: Vec<bool>,
     pool: RecorderPool,
+    /// What is kept of messages.
+    pub(super) record: Recording,
 }
 
 /// What a message received by key was.
@@ -80,7 +84,7 @@ impl Intervals {
 }
 
 impl Book {
-    pub(super) fn new(interval_ns: u64, names: &[Name], by_key: bool) -> Self {
+    pub(super) fn new(interval_ns: u64, names: &[Name], by_key: bool, record: Recording) -> Self {
         let pool = RecorderPool::default();
         Self {
             measured: pool.take(),
@@ -104,6 +108,7 @@ impl Book {
             message_names: names.iter().map(|name| name.name.as_str().into()).collect(),
             in_total: names.iter().map(|name| name.total).collect(),
             pool,
+            record,
         }
     }
 
@@ -326,7 +331,7 @@ impl Book {
     /// Gives up what was sent before `before_ns` and is awaited by its key; `each` is told the slot.
     pub(super) fn expire_keys(&mut self, before_ns: u64, now_ns: u64, mut each: impl FnMut(u32)) {
         self.expire_published(before_ns, now_ns);
-        let Self { keyed, measured, warming, .. } = self;
+        let Self { keyed, measured, warming, record, .. } = self;
         keyed.expire(before_ns, |slot, sent| {
             let recorder = if sent.warmup { &mut *warming } else { &mut *measured };
             recorder.counters.unanswered += 1;
@@ -334,6 +339,7 @@ impl Book {
             recorder.record_between_as(Metric::ServiceCensored, sent.name, sent.sent_ns, now_ns);
             let example = "no reply within the reply time-out";
             recorder.failures.add(FailureKind::Unanswered, "reply time-out", 1, now_ns, example);
+            record.failed(slot, now_ns, FailureKind::Unanswered, example);
             each(slot);
         });
     }
@@ -368,6 +374,10 @@ impl Book {
             keyed.give_up(queue, slot, &mut count);
         } else {
             in_flight.drain(queue, count);
+        }
+        if lost != [0, 0] {
+            let what = format!("{} unanswered: {example}", lost[0] + lost[1]);
+            self.record.failed(slot, now_ns, FailureKind::Unanswered, &what);
         }
         for (recorder, count) in [measured, warming].into_iter().zip(lost) {
             if count > 0 {
@@ -417,15 +427,40 @@ impl Book {
         let counters = &mut self.now().counters;
         counters.cpu_user_ns += after.user_ns - before.user_ns;
         counters.cpu_system_ns += after.system_ns - before.system_ns;
+        let kept = self.cut_timeline(end_ns);
         if self.intervals.may_hold_warmup() {
             self.hand_up(true, end_ns, gauges.clone());
         }
         if !self.intervals.is_warmup() {
             self.hand_up(false, end_ns, gauges);
         }
+        if let Some(last) = self.finished.back_mut() {
+            last.kept = kept;
+        }
         self.intervals.index += 1;
         self.intervals.start_ns = end_ns;
         self.intervals.end_ns = self.intervals.boundary_after(end_ns);
+    }
+
+    /// What the timeline has kept in the open interval.
+    fn cut_timeline(&mut self, end_ns: u64) -> Kept {
+        let quantile = self.record.slow_quantile();
+        let names = 0..if quantile.is_some() { self.message_names.len() as u16 } else { 0 };
+        let slow_ns = names.map(|name| {
+            let measured = &self.measured;
+            quantile.and_then(|quantile| measured.quantile(Metric::ResponseTime, name, quantile)).unwrap_or(u64::MAX)
+        });
+        let slow_ns = slow_ns.collect();
+        let kept = self.record.cut(end_ns, slow_ns);
+        let counters = &mut self.now().counters;
+        counters.events_seen += kept.seen;
+        let [whole, failure, slow, sample] = kept.counts;
+        counters.events_whole += whole;
+        counters.events_failure += failure;
+        counters.events_slow += slow;
+        counters.events_sample += sample;
+        counters.events_over_budget += kept.over_budget;
+        kept
     }
 
     /// The oldest finished interval not yet taken.
@@ -449,6 +484,7 @@ impl Book {
             gauges,
             message_names: Arc::clone(&self.message_names),
             recorder,
+            kept: Kept::default(),
             pool: self.pool.clone(),
         });
     }

@@ -47,6 +47,7 @@ impl Shard {
     fn start_attempt(&mut self, index: u32) {
         let now_ns = monotonic_ns();
         self.book.now().counters.connects_started += 1;
+        self.book.record.begin(index, now_ns);
         self.opening += 1;
         let slot = &mut self.slots[index as usize];
         (slot.attempt_ns, slot.step_ns) = (now_ns, now_ns);
@@ -187,6 +188,7 @@ impl Shard {
             let agreed = upgraded.deflate.map_or_else(|| "none".to_owned(), |agreed| agreed.to_string());
             recorder.negotiated.add(Aspect::Compression, &agreed, 1);
         }
+        self.book.record.opened(index, arrival_ns, upgraded.subprotocol.as_deref().unwrap_or_default());
         self.keep_cookies(index, &upgraded.cookies);
         if self.settings.program.is_none() {
             // A scenario's connection is there when its first steps are over.

@@ -34,6 +34,7 @@ impl Shard {
         // The payload is the instant: a pong that answers something else is told apart.
         let _ = slot.connection.ping(&slot.ping_ns.to_le_bytes(), &mut self.wire.context());
         self.book.now().counters.pings_sent += 1;
+        self.book.record.ping_sent(index, slot.ping_ns, &slot.ping_ns.to_le_bytes());
         self.flush(index);
     }
 

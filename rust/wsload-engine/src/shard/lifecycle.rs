@@ -210,6 +210,7 @@ impl Shard {
                     // The connection is open: it takes the Close.
                     let Close { code, reason } = &self.settings.close;
                     let _ = slot.connection.close(*code, reason, &mut self.wire.context());
+                    self.book.record.close_sent(index, now_ns, *code, reason);
                     self.open -= 1;
                     self.await_end(index);
                     self.flush(index);
@@ -275,6 +276,7 @@ impl Shard {
         let busy = slot.session.as_ref().is_some_and(|session| session.is_busy());
         if slot.awaiting.is_empty() && slot.tail.is_none() && !busy {
             let _ = slot.connection.close(1000, "", &mut self.wire.context());
+            self.book.record.close_sent(index, monotonic_ns(), 1000, "");
             self.flush(index);
             self.open -= 1;
             self.book.now().counters.connections_expired += 1;
@@ -287,6 +289,9 @@ impl Shard {
     pub(super) fn release(&mut self, index: u32) {
         self.end_tls(index);
         let slot = &mut self.slots[index as usize];
+        if slot.socket.is_some() {
+            self.book.record.ended(index, monotonic_ns());
+        }
         slot.socket = None;
         slot.tail = None;
         slot.tunnel = None;
@@ -377,6 +382,7 @@ impl Shard {
         self.book.now().counters.matching_lost += 1;
         self.end_session(index, true);
         let _ = self.slots[index as usize].connection.close(1000, "", &mut self.wire.context());
+        self.book.record.close_sent(index, now_ns, 1000, "");
         self.flush(index);
         if self.slots[index as usize].stage == Stage::Open {
             self.open -= 1;

@@ -13,6 +13,7 @@ mod keepalive;
 mod lifecycle;
 mod pace;
 mod read;
+mod record;
 mod secure;
 mod send;
 mod settings;
@@ -34,6 +35,7 @@ use wsload_core::tally::FailureKind;
 
 use self::book::Book;
 use self::pace::ConnectPace;
+use self::record::Recording;
 use self::settings::{Drive, Settings};
 use self::slot::{Slot, Stage};
 use crate::os::{ClockMap, Epoll, Interest, Ready, Timer, monotonic_ns};
@@ -224,6 +226,7 @@ impl Shard {
         let slots: Vec<Slot> = (0..settings.slots).map(|index| new_slot(&settings, index)).collect();
         let working = slots.iter().filter(|slot| slot.remaining > 0 || slot.next_due.is_some()).count();
         let grain = settings.grain;
+        let recording = Recording::new(plan, (worker, workers, settings.slots));
         Ok(Self {
             phase: Phase::Idle,
             told_phase: Phase::Idle,
@@ -243,7 +246,7 @@ impl Shard {
                 plain: Vec::new(),
                 echo: Vec::new(),
             },
-            book: Book::new(settings.interval_ns, &settings.names, settings.keys.is_some()),
+            book: Book::new(settings.interval_ns, &settings.names, settings.keys.is_some(), recording),
             sends: Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots),
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
@@ -410,6 +413,7 @@ impl Shard {
     fn fail(&mut self, index: u32, kind: FailureKind, detail: &str, what: &str) {
         let example = format!("connection {}: {what}", self.settings.global_slot(index));
         self.book.now().failures.add(kind, detail, 1, monotonic_ns(), &example);
+        self.book.record.failed(index, monotonic_ns(), kind, what);
     }
 }
 

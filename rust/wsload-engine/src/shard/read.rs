@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use wsload_core::connection::{Event, State};
+use wsload_core::connection::{Event, NO_CODE, State};
 use wsload_core::error::Failure;
 use wsload_core::handshake::Upgraded;
 use wsload_core::matching::Sent;
@@ -135,11 +135,16 @@ impl Shard {
                         let taken = session.hear(program, Incoming { opcode, payload }, arrival_ns, now);
                         match taken {
                             Taken::Answer(exchange) => {
-                                stamped = Some(book.answered_step(exchange, arrival_ns, read_ns))
+                                let sent = book.answered_step(exchange, arrival_ns, read_ns);
+                                book.record.received(index, arrival_ns, opcode, payload, Some(sent));
+                                stamped = Some(sent);
                             }
                             Taken::Late(exchange) => book.late_step(exchange),
                             Taken::Taken => book.taken(),
                             Taken::Push => {}
+                        }
+                        if matches!(taken, Taken::Late(_) | Taken::Taken) {
+                            book.record.received(index, arrival_ns, opcode, payload, None);
                         }
                         if taken != Taken::Push {
                             heard.followed = true;
@@ -158,6 +163,7 @@ impl Shard {
                                         let sent_ns = monotonic_ns();
                                         session.sent(program, sent_ns);
                                         book.sent_by_step(name, intended_ns, able_ns, sent_ns);
+                                        book.record.sent(index, sent_ns, opcode, name, &session.hide(program, echo));
                                     }
                                     other => heard.actions.push(other),
                                 }
@@ -165,6 +171,7 @@ impl Shard {
                             continue;
                         }
                         if !settings.simple || !session.is_free() {
+                            book.record.received(index, arrival_ns, opcode, payload, None);
                             book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
                             continue;
                         }
@@ -178,6 +185,8 @@ impl Shard {
                             book.received_key(awaiting, index, key, (arrival_ns, read_ns))
                         }
                     };
+                    let answers = if let KeyedReply::Answer(sent) = reply { Some(sent) } else { None };
+                    book.record.received(index, arrival_ns, opcode, payload, answers);
                     match reply {
                         KeyedReply::Answer(sent) => {
                             heard.answered += 1;
@@ -192,16 +201,26 @@ impl Shard {
                         // Refused only when the connection is closing.
                         if connection.send(opcode, echo, &mut context).is_ok() {
                             book.now().counters.sent += 1;
+                            book.record.sent(index, read_ns, opcode, settings.name, echo);
                         }
                     }
                 }
-                Ok(Some(Event::Ping(_))) => heard.pings += 1,
-                Ok(Some(Event::Pong(payload))) => heard.pong |= *ping_ns != 0 && payload == ping_ns.to_le_bytes(),
+                Ok(Some(Event::Ping(payload))) => {
+                    heard.pings += 1;
+                    book.record.ping_received(index, arrival_ns, payload);
+                }
+                Ok(Some(Event::Pong(payload))) => {
+                    heard.pong |= *ping_ns != 0 && payload == ping_ns.to_le_bytes();
+                    book.record.pong_received(index, arrival_ns, payload);
+                }
                 Ok(Some(Event::Opened(upgraded))) => {
                     heard.rare().opened = Some(upgraded);
                     heard.frame_bytes = input.len() as u64;
                 }
-                Ok(Some(Event::Close { code, reason })) => heard.rare().close = Some((code, reason.to_owned())),
+                Ok(Some(Event::Close { code, reason })) => {
+                    book.record.close_received(index, arrival_ns, code.unwrap_or(NO_CODE), reason);
+                    heard.rare().close = Some((code, reason.to_owned()));
+                }
                 Ok(None) => break,
                 Err(failure) => {
                     heard.rare().failure = Some(failure);

@@ -1,5 +1,6 @@
 //! Sending: what is due, what a closed loop may send next, what the kernel did not take.
 
+use std::borrow::Cow;
 use std::io;
 
 use wsload_core::connection::NotOpen;
@@ -8,6 +9,7 @@ use wsload_core::matching::Sent;
 use wsload_core::program::Now;
 use wsload_core::tally::FailureKind;
 use wsload_core::template::RenderContext;
+use wsload_core::timeline::NO_NAME;
 
 use super::connect::kind_of;
 use super::settings::Drive;
@@ -138,6 +140,7 @@ impl Shard {
             let sent_ns = monotonic_ns();
             for _ in 0..count {
                 book.sent(Some(awaiting), settings.name, ready_ns, able_ns, sent_ns);
+                book.record.sent(index, sent_ns, message.opcode, settings.name, &message.bytes);
             }
         }
         self.book.due(count, ready_ns);
@@ -161,7 +164,7 @@ impl Shard {
             Some(template) => {
                 let unix_ns = clock.to_realtime(monotonic_ns());
                 let slot = settings.global_slot(index);
-                match (session, &settings.program) {
+                match (session.as_mut(), &settings.program) {
                     (Some(session), Some(program)) => {
                         let now = Now { ns: intended_ns, unix_ns, slot };
                         // What a variable without a value leaves out is missing in the message, and told as a failure.
@@ -185,6 +188,11 @@ impl Shard {
         if open {
             *sent += 1;
             let sent_ns = monotonic_ns();
+            let hidden = match (session, &settings.program) {
+                (Some(session), Some(program)) => session.hide(program, bytes),
+                _ => Cow::Borrowed(&bytes[..]),
+            };
+            book.record.sent(index, sent_ns, message.opcode, settings.name, &hidden);
             match &settings.keys {
                 Some(keys) => {
                     book.sent(None, settings.name, intended_ns, able_ns, sent_ns);
@@ -241,6 +249,7 @@ impl Shard {
             let able_ns = intended_ns.max(*step_ns);
             let sent_ns = monotonic_ns();
             book.sent(settings.awaits_replies.then_some(&mut *awaiting), settings.name, intended_ns, able_ns, sent_ns);
+            book.record.sent(index, sent_ns, message.opcode, settings.name, &message.bytes);
             *backlog -= 1;
             count += 1;
             if let Some(next) = schedule.next(slot_number, *next_send) {
@@ -281,6 +290,7 @@ impl Shard {
             let slot = &mut self.slots[index as usize];
             // The connection is open: it takes the message.
             let _ = slot.connection.send(first.opcode, &first.bytes, &mut self.wire.context());
+            self.book.record.sent(index, monotonic_ns(), first.opcode, NO_NAME, &first.bytes);
         }
         if self.settings.program.is_some() {
             self.open_session(index);

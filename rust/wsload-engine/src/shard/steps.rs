@@ -123,15 +123,16 @@ impl Shard {
                 let slot = &mut slots[index as usize];
                 let rendered = std::mem::take(&mut wire.echo);
                 let sent = slot.connection.send(opcode, &rendered, &mut wire.context()).is_ok();
+                let sent_ns = monotonic_ns();
+                if let (true, Some(session), Some(program)) = (sent, &mut slot.session, &settings.program) {
+                    session.sent(program, sent_ns);
+                    book.record.sent(index, sent_ns, opcode, name, &session.hide(program, &rendered));
+                    book.sent_by_step(name, intended_ns, able_ns, sent_ns);
+                }
                 wire.echo = rendered;
                 if !sent {
                     return false;
                 }
-                let sent_ns = monotonic_ns();
-                if let (Some(session), Some(program)) = (&mut slot.session, &settings.program) {
-                    session.sent(program, sent_ns);
-                }
-                book.sent_by_step(name, intended_ns, able_ns, sent_ns);
             }
             Action::Ping => {
                 let _ = self.slots[index as usize].connection.ping(&[], &mut self.wire.context());
@@ -274,6 +275,7 @@ impl Shard {
         }
         slot.retiring = again;
         let _ = slot.connection.close(code, reason, &mut self.wire.context());
+        self.book.record.close_sent(index, monotonic_ns(), code, reason);
         self.flush(index);
         if self.slots[index as usize].stage != Stage::Open {
             return;

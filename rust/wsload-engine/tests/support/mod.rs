@@ -55,6 +55,7 @@ pub fn plan() -> Plan {
         ping: None,
         close: plan::Close { code: 1000, reason: String::new() },
         max_opening: None,
+        record: None,
     }
 }
 

@@ -1,0 +1,562 @@
+//! What a shard tells of its connections, and what is kept of it.
+
+use super::budget::Budget;
+use super::event::{Direction, HEAD_BYTES, Head, Kind, NO_NAME, Why};
+use super::redact::{Secret, redact};
+use super::reservoir::Reservoir;
+use super::ring::{NOWHERE, Ring};
+use super::{CUT, OUT_OF_REACH, REDACTED};
+use crate::frame::opcode::Opcode;
+use crate::tally::FailureKind;
+
+/// Of the ring for each connection, and its bounds.
+const RING_BYTES_PER_CONNECTION: usize = 900;
+const RING_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=16 << 20;
+/// Events kept from before a failure, and before a slow reply.
+const FAILURE_DEPTH: usize = 50;
+const SLOW_DEPTH: usize = 16;
+/// Events kept after a failure: what became of the connection.
+const AFTERMATH: u8 = 6;
+/// Slow replies for which events are kept, in an interval.
+const SLOW_PER_INTERVAL: u32 = 2;
+/// How far back the send of an exchange is looked for.
+const EXCHANGE_DEPTH: usize = 64;
+
+/// Connections that are recorded whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// Every so-manieth slot, the first one among them; 0: none.
+    OneIn(u32),
+    /// So many of all, evenly spread.
+    Count {
+        /// How many.
+        of: u32,
+        /// All there are.
+        connections: u32,
+    },
+}
+
+impl Whole {
+    /// Whether a slot is one of them.
+    pub fn holds(self, slot: u32) -> bool {
+        match self {
+            Self::OneIn(0) => false,
+            Self::OneIn(number) => slot % number == 0,
+            Self::Count { of, connections } => {
+                let before =
+                    |slot: u32| u64::from(slot) * u64::from(of.min(connections)) / u64::from(connections.max(1));
+                before(slot + 1) > before(slot)
+            }
+        }
+    }
+}
+
+/// What is to be kept.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Connections that are recorded whole.
+    pub whole: Whole,
+    /// Keep what led to a failure that is no close.
+    pub on_error: bool,
+    /// Keep what led to an unexpected close or reset.
+    pub on_close: bool,
+    /// Keep what led to a reply slower than this share of the interval before.
+    pub slow_quantile: Option<f64>,
+    /// Exchanges to sample in each interval.
+    pub exchanges: u32,
+    /// Most of a payload that is kept.
+    pub payload_bytes: usize,
+    /// Most of all events together, in bytes.
+    pub limit_bytes: u64,
+    /// Over so long a run.
+    pub length_ns: u64,
+    /// Values that must not be stored.
+    pub secrets: Vec<Secret>,
+    /// Seed of the sample.
+    pub seed: u64,
+    /// Slots are `worker + k * workers`.
+    pub worker: u32,
+    /// Of so many.
+    pub workers: u32,
+    /// Slots of this worker.
+    pub slots: u32,
+}
+
+/// The message that a received one answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// When it was to be sent.
+    pub intended_ns: u64,
+    /// When it was.
+    pub sent_ns: u64,
+}
+
+/// What an interval brought.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Events as bytes, see [`super::decode`].
+    pub events: Vec<u8>,
+    /// Events that were kept, by the bit of [`Why`].
+    pub counts: [u64; 4],
+    /// All events there were.
+    pub seen: u64,
+    /// Of them, those that were to be kept and went beyond the budget.
+    pub over_budget: u64,
+}
+
+/// A connection's part of the flight recorder.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    /// Offset of its last event in the ring that has not been kept for a failure.
+    last: u64,
+    attempt: u32,
+    seq: u32,
+    /// Events that are still kept because of a failure before.
+    aftermath: u8,
+    whole: bool,
+}
+
+/// Recorder of one shard. `index` is the worker's own number of a slot.
+#[derive(Debug)]
+pub struct Timeline {
+    settings: Settings,
+    ring: Ring,
+    flights: Vec<Flight>,
+    reservoir: Reservoir,
+    budget: Budget,
+    kept: Kept,
+    /// By place of the message name: above this latency a reply is an outlier.
+    slow_ns: Vec<u64>,
+    slow_left: u32,
+    scratch: Vec<u64>,
+    redacted: Vec<u8>,
+}
+
+impl Timeline {
+    /// A recorder that has seen nothing.
+    pub fn new(settings: Settings) -> Self {
+        let slots = settings.slots as usize;
+        let ring = (slots * RING_BYTES_PER_CONNECTION).clamp(*RING_BYTES.start(), *RING_BYTES.end());
+        // The longest event must fit several times.
+        let ring = ring.max(8 * (HEAD_BYTES + settings.payload_bytes));
+        let flight = |index: u32| {
+            let slot = settings.worker + index * settings.workers;
+            Flight { last: NOWHERE, attempt: 0, seq: 0, aftermath: 0, whole: settings.whole.holds(slot) }
+        };
+        Self {
+            ring: Ring::new(ring),
+            flights: (0..settings.slots).map(flight).collect(),
+            reservoir: Reservoir::new(settings.exchanges as usize, settings.seed, settings.worker),
+            budget: Budget::new(settings.limit_bytes, settings.length_ns),
+            kept: Kept::default(),
+            slow_ns: Vec::new(),
+            slow_left: 0,
+            scratch: Vec::with_capacity(FAILURE_DEPTH),
+            redacted: Vec::new(),
+            settings,
+        }
+    }
+
+    /// A connection attempt begins.
+    pub fn begin(&mut self, index: u32, at_ns: u64) {
+        let flight = &mut self.flights[index as usize];
+        flight.attempt += 1;
+        (flight.seq, flight.last) = (0, NOWHERE);
+        self.record(index, Note::new(Kind::Connect, Direction::None, at_ns), b"");
+    }
+
+    /// The upgrade was accepted; `agreed` says on what.
+    pub fn opened(&mut self, index: u32, at_ns: u64, agreed: &str) {
+        self.record(index, Note::new(Kind::Open, Direction::None, at_ns), agreed.as_bytes());
+    }
+
+    /// A data message went out.
+    #[inline]
+    pub fn sent(&mut self, index: u32, at_ns: u64, opcode: Opcode, name: u16, payload: &[u8]) {
+        let note = Note { name, ..Note::new(Kind::of_message(opcode), Direction::Sent, at_ns) };
+        self.record(index, note, payload);
+    }
+
+    /// A data message came in, in answer to one or not.
+    #[inline]
+    pub fn received(
+        &mut self,
+        index: u32,
+        at_ns: u64,
+        (opcode, name): (Opcode, u16),
+        payload: &[u8],
+        answers: Option<Answer>,
+    ) {
+        let latency_ns = answers.map(|answer| at_ns.saturating_sub(answer.intended_ns));
+        let note = Note { name, latency_ns, ..Note::new(Kind::of_message(opcode), Direction::Received, at_ns) };
+        self.record(index, note, payload);
+        let Some(answer) = answers else { return };
+        if self.settings.exchanges > 0 {
+            self.sample(index, answer.sent_ns);
+        }
+        let slow_ns = self.slow_ns.get(usize::from(name)).copied();
+        if self.slow_left > 0 && latency_ns > slow_ns && slow_ns.is_some() {
+            self.slow_left -= 1;
+            self.keep(index, SLOW_DEPTH, Why::Slow);
+        }
+    }
+
+    /// A control frame; of a Close the payload is its reason.
+    pub fn control(&mut self, index: u32, at_ns: u64, (kind, direction): (Kind, Direction), code: u16, payload: &[u8]) {
+        self.record(index, Note { code, ..Note::new(kind, direction, at_ns) }, payload);
+    }
+
+    /// Something went wrong on the connection: what led there is kept, if that is asked for.
+    pub fn failed(&mut self, index: u32, at_ns: u64, kind: FailureKind, what: &str) {
+        let note = Note { code: kind as u16, ..Note::new(Kind::Failed, Direction::None, at_ns) };
+        self.record(index, note, what.as_bytes());
+        let closed = matches!(kind, FailureKind::UnexpectedClose | FailureKind::Reset);
+        if if closed { self.settings.on_close } else { self.settings.on_error } {
+            self.keep(index, FAILURE_DEPTH, Why::Failure);
+            let flight = &mut self.flights[index as usize];
+            flight.aftermath = AFTERMATH;
+            flight.last = NOWHERE;
+        }
+    }
+
+    /// The connection is no more.
+    pub fn ended(&mut self, index: u32, at_ns: u64) {
+        self.record(index, Note::new(Kind::End, Direction::None, at_ns), b"");
+    }
+
+    /// An interval is over: what it brought. In the next one, replies are outliers that are slower than
+    /// `slow_ns` says, by the place of their message name.
+    pub fn cut(&mut self, now_ns: u64, slow_ns: Vec<u64>) -> Kept {
+        let Self { reservoir, budget, kept, settings, redacted, .. } = self;
+        for exchange in reservoir.take() {
+            let mut rest = &exchange[..];
+            while let Some((head, payload)) = Head::read(rest) {
+                rest = &rest[HEAD_BYTES + payload.len()..];
+                emit((budget, kept, redacted), &settings.secrets, head, payload, Why::Sample);
+            }
+        }
+        self.slow_ns = slow_ns;
+        self.slow_left = SLOW_PER_INTERVAL;
+        self.budget.refill(now_ns);
+        let room = Vec::with_capacity(self.kept.events.len());
+        std::mem::replace(&mut self.kept, Kept { events: room, ..Kept::default() })
+    }
+
+    /// The share of latencies above which a reply is an outlier.
+    pub fn slow_quantile(&self) -> Option<f64> {
+        self.settings.slow_quantile
+    }
+
+    #[inline]
+    fn record(&mut self, index: u32, note: Note, payload: &[u8]) {
+        let Some(flight) = self.flights.get_mut(index as usize) else { return };
+        self.kept.seen += 1;
+        let cut = payload.len() > self.settings.payload_bytes;
+        let head = Head {
+            kind: note.kind,
+            direction: note.direction,
+            flags: if cut { CUT } else { 0 },
+            why: 0,
+            at_ns: note.at_ns,
+            slot: self.settings.worker + index * self.settings.workers,
+            attempt: flight.attempt,
+            seq: flight.seq,
+            size: payload.len() as u32,
+            latency_ns: note.latency_ns,
+            name: note.name,
+            code: note.code,
+        };
+        let payload = if cut { &payload[..self.settings.payload_bytes] } else { payload };
+        flight.seq = flight.seq.wrapping_add(1);
+        flight.last = self.ring.push(flight.last, &head, payload);
+        if flight.whole || flight.aftermath > 0 {
+            let why = if flight.whole { Why::Connection } else { Why::Failure };
+            flight.aftermath = flight.aftermath.saturating_sub(1);
+            let Self { budget, kept, redacted, settings, .. } = self;
+            emit((budget, kept, redacted), &settings.secrets, head, payload, why);
+        }
+    }
+
+    /// Offers the exchange that has just ended to the sample.
+    #[inline]
+    fn sample(&mut self, index: u32, sent_ns: u64) {
+        let Self { ring, flights, reservoir, .. } = self;
+        let Some(buffer) = reservoir.offer() else { return };
+        buffer.clear();
+        let Some((mut before, mut received, payload)) = ring.at(flights[index as usize].last) else { return };
+        let mut found = false;
+        for _ in 0..EXCHANGE_DEPTH {
+            let Some((link, head, payload)) = ring.at(before) else { break };
+            if head.is_message_sent_at(sent_ns) {
+                head.append(payload, buffer);
+                found = true;
+                break;
+            }
+            before = link;
+        }
+        if !found {
+            received.flags |= OUT_OF_REACH;
+        }
+        received.append(payload, buffer);
+    }
+
+    /// Keeps the last events of a connection, the oldest first.
+    fn keep(&mut self, index: u32, depth: usize, why: Why) {
+        let Self { ring, flights, budget, kept, scratch, redacted, settings, .. } = self;
+        scratch.clear();
+        let mut offset = flights[index as usize].last;
+        while scratch.len() < depth
+            && let Some((before, _, _)) = ring.at(offset)
+        {
+            scratch.push(offset);
+            offset = before;
+        }
+        // A link that leads to an event which is no longer there.
+        let out_of_reach = scratch.len() < depth && offset != NOWHERE;
+        for (place, offset) in scratch.iter().rev().enumerate() {
+            let Some((_, mut head, payload)) = ring.at(*offset) else { continue };
+            if place == 0 && out_of_reach {
+                head.flags |= OUT_OF_REACH;
+            }
+            emit((budget, kept, redacted), &settings.secrets, head, payload, why);
+        }
+    }
+}
+
+/// What is told of an event beside its connection and payload.
+#[derive(Debug, Clone, Copy)]
+struct Note {
+    kind: Kind,
+    direction: Direction,
+    at_ns: u64,
+    latency_ns: Option<u64>,
+    name: u16,
+    code: u16,
+}
+
+impl Note {
+    #[inline]
+    fn new(kind: Kind, direction: Direction, at_ns: u64) -> Self {
+        Self { kind, direction, at_ns, latency_ns: None, name: NO_NAME, code: 0 }
+    }
+}
+
+/// Adds an event to what is kept, if that can be afforded, without secrets.
+fn emit(
+    (budget, kept, redacted): (&mut Budget, &mut Kept, &mut Vec<u8>),
+    secrets: &[Secret],
+    mut head: Head,
+    payload: &[u8],
+    why: Why,
+) {
+    if !budget.admit(why, payload.len()) {
+        kept.over_budget += 1;
+        return;
+    }
+    head.why = why as u8;
+    kept.counts[(why as u8).trailing_zeros() as usize] += 1;
+    if head.direction == Direction::Sent && !secrets.is_empty() {
+        redacted.clear();
+        if redact(secrets, payload, head.flags & CUT != 0, redacted) {
+            head.flags |= REDACTED;
+            return head.append(redacted, &mut kept.events);
+        }
+    }
+    head.append(payload, &mut kept.events);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, decode};
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            whole: Whole::OneIn(0),
+            on_error: true,
+            on_close: true,
+            slow_quantile: None,
+            exchanges: 0,
+            payload_bytes: 16,
+            limit_bytes: 1 << 20,
+            length_ns: 1_000,
+            secrets: Vec::new(),
+            seed: 7,
+            worker: 1,
+            workers: 2,
+            slots: 4,
+        }
+    }
+
+    fn timeline(settings: Settings) -> Timeline {
+        let mut timeline = Timeline::new(settings);
+        timeline.cut(0, Vec::new());
+        timeline
+    }
+
+    /// An exchange of `connection` whose message went out at `at_ns`.
+    fn exchange(timeline: &mut Timeline, index: u32, at_ns: u64, text: &str) {
+        timeline.sent(index, at_ns, Opcode::Text, 0, text.as_bytes());
+        let answer = Answer { intended_ns: at_ns - 1, sent_ns: at_ns };
+        timeline.received(index, at_ns + 10, (Opcode::Text, 0), text.as_bytes(), Some(answer));
+    }
+
+    fn seqs(kept: &Kept) -> Vec<(u32, u32, &'static str)> {
+        let events = decode(&kept.events).unwrap();
+        events.iter().map(|event| (event.head.slot, event.head.seq, event.head.kind.name())).collect()
+    }
+
+    #[test]
+    fn without_a_reason_nothing_is_kept_and_everything_counted() {
+        let mut timeline = timeline(settings());
+        timeline.begin(0, 1);
+        exchange(&mut timeline, 0, 5, "hello");
+        assert_eq!(timeline.cut(100, Vec::new()), Kept { seen: 3, ..Kept::default() });
+    }
+
+    #[test]
+    fn a_whole_connection_has_all_of_its_events() {
+        let mut timeline = timeline(Settings { whole: Whole::OneIn(3), ..settings() });
+        // Slots 1, 3, 5, 7: of these 3 is divisible by 3.
+        for index in 0..4 {
+            timeline.begin(index, 1);
+            exchange(&mut timeline, index, 5, "hello, and more than fits");
+        }
+        let kept = timeline.cut(100, Vec::new());
+        assert_eq!(seqs(&kept), [(3, 0, "connect"), (3, 1, "text"), (3, 2, "text")]);
+        let events = decode(&kept.events).unwrap();
+        let Event { head, payload } = events[2];
+        assert_eq!((payload, head.size, head.flags), (&b"hello, and more "[..], 25, CUT));
+        assert_eq!((head.latency_ns, head.attempt, head.why), (Some(11), 1, Why::Connection as u8));
+    }
+
+    #[test]
+    fn connections_asked_for_by_number_are_spread_evenly() {
+        let chosen = |of, connections| {
+            let whole = Whole::Count { of, connections };
+            (0..connections).filter(|slot| whole.holds(*slot)).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(3, 9), [2, 5, 8]);
+        assert_eq!(chosen(5, 3), [0, 1, 2]);
+        assert!(chosen(0, 3).is_empty());
+        assert_eq!(chosen(7, 100).len(), 7);
+    }
+
+    #[test]
+    fn a_failure_keeps_what_led_to_it_and_what_followed() {
+        let mut timeline = timeline(settings());
+        timeline.begin(0, 1);
+        timeline.begin(1, 1);
+        exchange(&mut timeline, 0, 5, "a");
+        exchange(&mut timeline, 1, 6, "b");
+        timeline.failed(0, 30, FailureKind::Reset, "gone");
+        timeline.ended(0, 31);
+        timeline.ended(1, 31);
+        let kept = timeline.cut(100, Vec::new());
+        let expected = [(1, 0, "connect"), (1, 1, "text"), (1, 2, "text"), (1, 3, "failed"), (1, 4, "end")];
+        assert_eq!(seqs(&kept), expected);
+        let events = decode(&kept.events).unwrap();
+        assert_eq!((events[3].failure(), events[3].payload), (Some(FailureKind::Reset), &b"gone"[..]));
+    }
+
+    #[test]
+    fn what_was_kept_for_one_failure_is_not_kept_again_for_the_next() {
+        let mut timeline = timeline(settings());
+        timeline.begin(0, 1);
+        timeline.failed(0, 2, FailureKind::Unanswered, "one");
+        for seq in 0..20 {
+            exchange(&mut timeline, 0, 10 + seq, "x");
+        }
+        timeline.failed(0, 90, FailureKind::Unanswered, "two");
+        let kept = seqs(&timeline.cut(100, Vec::new()));
+        let mut once: Vec<u32> = kept.iter().map(|(_, seq, _)| *seq).collect();
+        once.sort_unstable();
+        once.dedup();
+        // The aftermath of the first is in the second's past: that much may come twice.
+        assert_eq!((once.len(), kept.len()), (43, 43 + AFTERMATH as usize));
+    }
+
+    #[test]
+    fn failures_that_nobody_asked_for_keep_nothing() {
+        let mut timeline = timeline(Settings { on_close: false, ..settings() });
+        timeline.begin(0, 1);
+        timeline.failed(0, 2, FailureKind::UnexpectedClose, "1001");
+        timeline.failed(0, 3, FailureKind::InvalidText, "no text");
+        let kept = timeline.cut(100, Vec::new());
+        assert_eq!(seqs(&kept), [(1, 0, "connect"), (1, 1, "failed"), (1, 2, "failed")]);
+    }
+
+    #[test]
+    fn where_the_ring_does_not_reach_that_is_said() {
+        let mut timeline = timeline(Settings { limit_bytes: 64 << 20, payload_bytes: 4_096, ..settings() });
+        timeline.begin(0, 1);
+        timeline.begin(1, 1);
+        let long = "x".repeat(4_096);
+        timeline.sent(1, 2, Opcode::Text, 0, b"early");
+        for at_ns in 0..300 {
+            timeline.sent(0, 10 + at_ns, Opcode::Text, 0, long.as_bytes());
+        }
+        timeline.failed(1, 400, FailureKind::Unanswered, "nothing came");
+        let kept = timeline.cut(1_000, Vec::new());
+        let events = decode(&kept.events).unwrap();
+        assert_eq!(events.len(), 1);
+        assert_eq!((events[0].head.kind, events[0].head.flags), (Kind::Failed, OUT_OF_REACH));
+    }
+
+    #[test]
+    fn a_slow_reply_keeps_what_led_to_it() {
+        let mut timeline = timeline(settings());
+        timeline.begin(0, 1);
+        timeline.cut(2, vec![10]);
+        exchange(&mut timeline, 0, 5, "a");
+        // A second connection's is quick enough.
+        timeline.begin(1, 6);
+        timeline.received(1, 20, (Opcode::Text, 0), b"b", Some(Answer { intended_ns: 10, sent_ns: 10 }));
+        let kept = timeline.cut(100, Vec::new());
+        assert_eq!(seqs(&kept), [(1, 0, "connect"), (1, 1, "text"), (1, 2, "text")]);
+        assert!(decode(&kept.events).unwrap().iter().all(|event| event.head.why == Why::Slow as u8));
+    }
+
+    #[test]
+    fn sampled_exchanges_are_whole() {
+        let mut timeline = timeline(Settings { exchanges: 3, ..settings() });
+        for index in 0..4 {
+            timeline.begin(index, 1);
+        }
+        for number in 0..50 {
+            exchange(&mut timeline, number % 4, 10 + u64::from(number) * 20, &number.to_string());
+        }
+        let kept = timeline.cut(5_000, Vec::new());
+        let events = decode(&kept.events).unwrap();
+        assert_eq!(events.len(), 6);
+        for pair in events.chunks(2) {
+            assert_eq!(pair[0].payload, pair[1].payload);
+            assert_eq!((pair[0].head.direction, pair[1].head.direction), (Direction::Sent, Direction::Received));
+        }
+    }
+
+    #[test]
+    fn secrets_are_kept_by_name_only() {
+        let secrets = vec![Secret { name: "token".into(), value: b"s3cr3t".to_vec() }];
+        let mut timeline = timeline(Settings { whole: Whole::OneIn(1), secrets, payload_bytes: 100, ..settings() });
+        timeline.begin(0, 1);
+        timeline.sent(0, 2, Opcode::Text, 0, b"login s3cr3t");
+        timeline.received(0, 3, (Opcode::Text, 0), b"welcome s3cr3t", None);
+        let kept = timeline.cut(100, Vec::new());
+        let events = decode(&kept.events).unwrap();
+        assert_eq!((events[1].payload, events[1].head.flags), (&b"login ***token***"[..], REDACTED));
+        // What the server sends is exact.
+        assert_eq!((events[2].payload, events[2].head.flags), (&b"welcome s3cr3t"[..], 0));
+    }
+
+    #[test]
+    fn what_goes_beyond_the_budget_is_counted() {
+        let mut timeline = timeline(Settings { whole: Whole::OneIn(1), limit_bytes: 64_000, ..settings() });
+        timeline.begin(0, 1);
+        for at_ns in 0..99 {
+            timeline.sent(0, 2 + at_ns, Opcode::Text, 0, b"four");
+        }
+        let kept = timeline.cut(100, Vec::new());
+        assert_eq!((decode(&kept.events).unwrap().len(), kept.seen, kept.over_budget), (10, 100, 90));
+    }
+}

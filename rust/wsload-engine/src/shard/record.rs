@@ -1,0 +1,130 @@
+//! The timeline's place in a shard: every call is nothing when the plan records nothing.
+
+use wsload_core::frame::opcode::Opcode;
+use wsload_core::matching::Sent;
+use wsload_core::plan::{Plan, Record, WholeConnections};
+use wsload_core::schedule::share;
+use wsload_core::tally::FailureKind;
+use wsload_core::timeline::{Answer, Direction, Kept, Kind, NO_NAME, Secret, Settings, Timeline, Whole};
+
+/// Run length that is assumed where none is set.
+const LENGTH_NS: u64 = 3_600_000_000_000;
+
+/// Recorder of a shard, if there is one. `index` is the worker's own number of a slot.
+#[derive(Debug)]
+pub(super) struct Recording(Option<Box<Timeline>>);
+
+impl Recording {
+    pub(super) fn new(plan: &Plan, (worker, workers, slots): (u32, u32, u32)) -> Self {
+        let Some(Record {
+            connections,
+            on_error,
+            on_close,
+            slow_quantile,
+            exchanges,
+            payload_bytes,
+            limit_bytes,
+            secrets,
+        }) = &plan.record
+        else {
+            return Self(None);
+        };
+        let whole = match *connections {
+            WholeConnections::OneIn(number) => Whole::OneIn(number),
+            WholeConnections::Count(of) => Whole::Count { of, connections: plan.connections },
+        };
+        let secrets =
+            secrets.iter().map(|secret| Secret { name: secret.name.clone(), value: secret.value.clone().into_bytes() });
+        Self(Some(Box::new(Timeline::new(Settings {
+            whole,
+            on_error: *on_error,
+            on_close: *on_close,
+            slow_quantile: *slow_quantile,
+            exchanges: share(u64::from(*exchanges), workers, worker) as u32,
+            payload_bytes: *payload_bytes as usize,
+            limit_bytes: limit_bytes / u64::from(workers),
+            length_ns: plan.duration_ns.map_or(LENGTH_NS, |duration_ns| duration_ns + plan.warmup_ns),
+            secrets: secrets.collect(),
+            seed: plan.seed,
+            worker,
+            workers,
+            slots,
+        }))))
+    }
+
+    pub(super) fn begin(&mut self, index: u32, at_ns: u64) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.begin(index, at_ns);
+        }
+    }
+
+    pub(super) fn opened(&mut self, index: u32, at_ns: u64, agreed: &str) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.opened(index, at_ns, agreed);
+        }
+    }
+
+    #[inline]
+    pub(super) fn sent(&mut self, index: u32, at_ns: u64, opcode: Opcode, name: u16, payload: &[u8]) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.sent(index, at_ns, opcode, name, payload);
+        }
+    }
+
+    #[inline]
+    pub(super) fn received(&mut self, index: u32, at_ns: u64, opcode: Opcode, payload: &[u8], answers: Option<Sent>) {
+        if let Some(timeline) = &mut self.0 {
+            let name = answers.map_or(NO_NAME, |sent| sent.name);
+            let answers = answers.map(|sent| Answer { intended_ns: sent.intended_ns, sent_ns: sent.sent_ns });
+            timeline.received(index, at_ns, (opcode, name), payload, answers);
+        }
+    }
+
+    pub(super) fn ping_sent(&mut self, index: u32, at_ns: u64, payload: &[u8]) {
+        self.control(index, at_ns, (Kind::Ping, Direction::Sent), 0, payload);
+    }
+
+    /// Pings are answered at once.
+    pub(super) fn ping_received(&mut self, index: u32, at_ns: u64, payload: &[u8]) {
+        self.control(index, at_ns, (Kind::Ping, Direction::Received), 0, payload);
+        self.control(index, at_ns, (Kind::Pong, Direction::Sent), 0, payload);
+    }
+
+    pub(super) fn pong_received(&mut self, index: u32, at_ns: u64, payload: &[u8]) {
+        self.control(index, at_ns, (Kind::Pong, Direction::Received), 0, payload);
+    }
+
+    pub(super) fn close_sent(&mut self, index: u32, at_ns: u64, code: u16, reason: &str) {
+        self.control(index, at_ns, (Kind::Close, Direction::Sent), code, reason.as_bytes());
+    }
+
+    pub(super) fn close_received(&mut self, index: u32, at_ns: u64, code: u16, reason: &str) {
+        self.control(index, at_ns, (Kind::Close, Direction::Received), code, reason.as_bytes());
+    }
+
+    pub(super) fn failed(&mut self, index: u32, at_ns: u64, kind: FailureKind, what: &str) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.failed(index, at_ns, kind, what);
+        }
+    }
+
+    pub(super) fn ended(&mut self, index: u32, at_ns: u64) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.ended(index, at_ns);
+        }
+    }
+
+    pub(super) fn slow_quantile(&self) -> Option<f64> {
+        self.0.as_ref()?.slow_quantile()
+    }
+
+    pub(super) fn cut(&mut self, now_ns: u64, slow_ns: Vec<u64>) -> Kept {
+        self.0.as_mut().map_or_else(Kept::default, |timeline| timeline.cut(now_ns, slow_ns))
+    }
+
+    fn control(&mut self, index: u32, at_ns: u64, what: (Kind, Direction), code: u16, payload: &[u8]) {
+        if let Some(timeline) = &mut self.0 {
+            timeline.control(index, at_ns, what, code, payload);
+        }
+    }
+}
