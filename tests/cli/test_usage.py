@@ -60,6 +60,8 @@ BAD_INPUT = [
     ("report a.wsload --threshold response.p99<1", "threshold of a report",
      "--threshold: 'response.p99<1', character 14: '1' is not a duration",
      "Write a time with its unit, such as 50ms."),
+    ("report a.wsload --threshold failures==0 --html a.html", "threshold of a page",
+     "--threshold: it goes with --format text and json only", "Drop what else is asked for."),
     # What does not go together.
     (f"run {URL} -m a -f b", "two messages", "--message-file: --message is given as well",
      "Name one source of the message."),

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from samples import SECOND, encode, make_header, make_interval
 from wsload import _core
+from wsload.api import Result
+from wsload.errors import ExitCode
 from wsload.results import Failure, Fold, Note, Stats, Summary, interval_stats
 from wsload.scenario import parse_thresholds
 from wsload.scenario.program import Name, Program
@@ -51,14 +53,18 @@ def test_exchanges_outside_the_totals_are_known_by_name_only() -> None:
     program = Program(names=names, messages=(), users=())
     header = make_header()
     header = header.model_copy(update={"plan": header.plan.model_copy(update={"program": program})})
-    fold = Fold(header, parse_thresholds(["response[login].count == 3", "response.count == 1"]))
-    fold.add(
-        make_interval(histograms={("response_time", "login"): encode(1, 2, 3), ("response_time", "say"): encode(4)})
-    )
+    fold = Fold(header, parse_thresholds(["response[login].count == 4", "response.count == 1"]))
+    # Logins of connections that are opened during the warm-up count as those of the ramp do.
+    fold.add(make_interval(0, warmup=True, histograms={("response_time", "login"): encode(9)}))
+    both = {("response_time", "login"): encode(1, 2, 3), ("response_time", "say"): encode(4)}
+    fold.add(make_interval(1, histograms=both))
     summary = fold.summary("completed")
     assert summary.response_time is not None
     assert (summary.response_time.count, summary.response_time.max) == (1, 4)
     assert [threshold.passed for threshold in summary.thresholds] == [True, True]
+    result = Result(summary, ExitCode.OK, None, None)
+    assert [one.response_time.count for one in result.by_name.values() if one.response_time] == [4, 1]
+    assert result.by_name["say"].in_total
 
 
 def test_connections_count_slots_and_not_attempts() -> None:

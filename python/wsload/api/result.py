@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsload.errors import ExitCode, NotMeasuredError
 from wsload.results import Stats, Summary
+from wsload.results.summary import NameSummary
 from wsload.results.thresholds import ThresholdResult
 
 
@@ -55,6 +56,11 @@ class Result:
     def connect(self) -> Stats:
         """First SYN to the accepted upgrade. Raises NotMeasuredError: no connection opened."""
         return self._measured("connect", self.summary.connect)
+
+    @property
+    def by_name(self) -> dict[str, NameSummary]:
+        """`by_name["say"].response_time`, `.service_time`: of each message name, where a scenario has several."""
+        return {one.name: one for one in self.summary.names}
 
     def _measured(self, name: str, stats: Stats | None) -> Stats:
         if stats is None:

@@ -43,6 +43,9 @@ def report(
     ] = None,
 ) -> int:
     """Show what runs came to, from their files."""
+    if threshold and (web is not None or exports or html or format not in {Format.TEXT, Format.JSON}):
+        # What is made for others shows what the run itself was held against.
+        raise UsageError("--threshold: it goes with --format text and json only", "Drop what else is asked for.")
     if web is not None:
         view(files, web)
         return ExitCode.OK

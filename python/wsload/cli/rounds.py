@@ -56,10 +56,10 @@ def make_rounds(
 def play_rounds(rounds: "Rounds", *, quiet: bool) -> int:
     """Makes the runs and tells how each went; not OK when one was interrupted."""
     from wsload.engine.rounds import play
-    from wsload.report.live import LiveLine
+    from wsload.report.live import LiveView
 
     total = 2 * rounds.count
-    with LiveLine(sys.stderr) as line:
+    with LiveView(sys.stderr) as line:
         for number, (turn, result) in enumerate(play(rounds, lambda _: None if quiet else line), 1):
             if not quiet:
                 typer.echo(_told(turn, result, f"{number} of {total}"), err=True)

@@ -367,15 +367,15 @@ def _thresholds(summary: Summary, width: int) -> list[Text]:
     texts = [printable(result.text) for result in summary.thresholds]
     column = min(max(map(len, texts), default=0), MAX_THRESHOLD)
     for text, result in zip(texts, summary.thresholds, strict=True):
-        state, observed = "passed" if result.passed else "FAILED", _observed(result)
-        row = f"{state}  {text:{column}}   {observed}"
-        words = flow([f"{state} ", *text.split(), *f"  {observed}".split(" ")], width - MARGIN, " ", 8)
+        state, seen = "passed" if result.passed else "FAILED", observed(result)
+        row = f"{state}  {text:{column}}   {seen}"
+        words = flow([f"{state} ", *text.split(), *f"  {seen}".split(" ")], width - MARGIN, " ", 8)
         for one in [row] if len(row) <= width - MARGIN else words:
             lines += _lines("" if lines else "thresholds", [one], "" if result.passed else "bold red")
     return lines
 
 
-def _observed(result: ThresholdResult) -> str:
+def observed(result: ThresholdResult) -> str:
     """`1.10 ms`, `≥500 ms, 3 replies never came`, or why nothing was."""
     parts = [printable(result.reason)] if result.reason else []
     if result.observed is not None:

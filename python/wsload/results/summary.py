@@ -407,7 +407,7 @@ class Fold:
             self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
             self._add_suspicions(interval)
         for (metric, message), encoded in interval.histograms.items():
-            if not interval.warmup:
+            if not interval.warmup or message in self._asides:
                 self._choose(metric, message, encoded)
             self._add_histogram(metric, message, encoded, warmup=interval.warmup)
 

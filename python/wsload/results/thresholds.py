@@ -1,7 +1,7 @@
 """Thresholds judged: what was observed, and whether it is as it should be.
 
-Counts and distributions are those of the summary: messages and latencies of the measured part; connections, failures
-and close codes of the whole run.
+Counts and distributions are those of the summary: messages and latencies of the measured part; connections, messages
+beside the iterations, failures and close codes of the whole run.
 """
 
 import math
@@ -71,7 +71,11 @@ _WHOLE = {
     "connections.lost": "connections_lost",
     "connections.expired": "connections_expired",
     "connections.matching_lost": "matching_lost",
+    "connections.closed": "connections_closed",
     "reconnects": "reconnects",
+    "asides.sent": "aside_sent",
+    "asides.answered": "aside_answered",
+    "asides.unanswered": "aside_unanswered",
 }
 _MEASURED = {"rate": "sent", "iterations": "iterations_ended", "reordered": "fan_out_reordered"}
 """Metrics of the measured part whose counter has another name."""
@@ -140,7 +144,7 @@ def _number(threshold: Threshold, sums: Sums) -> _Observation:
     count = _count(threshold, sums)
     if threshold.unit == "per_s":
         return _exactly(count / (sums.running_ns / 1e9)) if sums.running_ns else _NOTHING
-    if metric in {"unanswered", "failed"} and not _parts(metric, sums)[1]:
+    if metric in {"unanswered", "asides.unanswered", "failed"} and not _parts(metric, sums)[1]:
         # None of nothing is no success.
         return _NOTHING
     return _exactly(count)
@@ -174,6 +178,9 @@ def _parts(metric: str, sums: Sums) -> tuple[int, int]:
             return measured("unsent"), measured("due")
         case "reach":
             return measured("fan_out_delivered"), measured("fan_out_expected")
+        case "asides.unanswered":
+            lost = sums.whole.get("aside_unanswered", 0)
+            return lost, lost + sums.whole.get("aside_answered", 0)
         case "connections.failed":
             failed = sums.whole.get("connects_failed", 0)
             return failed, failed + sums.whole.get("connects_opened", 0)

@@ -70,6 +70,9 @@ METRICS: dict[str, Metric] = {
     "key_clashes": _count("messages sent with a key that was still awaited"),
     "iterations": _count("iterations that ended; `.rate` per second", "per_s"),
     "failed": _count("iterations that failed, without a scenario messages unanswered; `.rate` of all ended", "share"),
+    "asides.sent": _count("messages beside the iterations: on opening, by rules, by a clock"),
+    "asides.answered": _count("of these, those whose reply came"),
+    "asides.unanswered": _count("those whose reply never came; `.rate` of those that awaited one", "share"),
     "reach": Metric("fan-out: deliveries that happened of those expected", plain="share"),
     "reordered": _count("fan-out: deliveries after a later message of the same publisher"),
     "connections.opened": _count("connections that were open at least once"),
@@ -77,6 +80,7 @@ METRICS: dict[str, Metric] = {
     "connections.lost": _count("connections that ended otherwise than by our close"),
     "connections.expired": _count("connections replaced at the end of their lifetime"),
     "connections.matching_lost": _count("connections replaced after a reply time-out"),
+    "connections.closed": _count("connections closed by a step of the scenario"),
     "reconnects": _count("connections opened again"),
     "failures": Metric("failures of all kinds, or of the kind in brackets", plain="count", selector="failure"),
     "close": Metric(

@@ -141,6 +141,17 @@ def test_junit_has_a_case_for_the_run(tmp_path: Path) -> None:
     assert "\\u{1b}" in said, "XML cannot hold it, a log should not"
 
 
+def test_junit_has_a_case_for_each_threshold() -> None:
+    from report.summaries import summary
+
+    held = {"name": "rate", "text": "rate > 1/s", "passed": True, "observed": 5.0, "unit": "per_s"}
+    broken = {"name": "sent", "text": "sent < 9", "passed": False, "observed": 12.0, "unit": "count"}
+    assert junit.threshold_cases(summary(thresholds=[held, broken])) == [
+        junit.Case("rate > 1/s", True, "5/s"),
+        junit.Case("sent < 9", False, "12"),
+    ]
+
+
 def test_junit_cases_that_fail_say_why() -> None:
     from report.summaries import summary
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wsload.report.remedies import title
+from wsload.report.terminal import observed
 from wsload.report.terminal import render as render_text
 from wsload.report.text import printable
 from wsload.results import RunFile, Summary, summarize
@@ -28,7 +29,12 @@ class Case:
 def render(run: RunFile) -> Iterator[str]:
     """The document of a run file."""
     summary = summarize(run)
-    yield document(summary, [run_case(summary)])
+    yield document(summary, [run_case(summary), *threshold_cases(summary)])
+
+
+def threshold_cases(summary: Summary) -> list[Case]:
+    """A case for each threshold: what was asked, and what was observed."""
+    return [Case(result.text, result.passed, observed(result)) for result in summary.thresholds]
 
 
 def run_case(summary: Summary) -> Case:

@@ -1,7 +1,8 @@
 """What the formats that tell intervals have in common."""
 
 from wsload.results import Interval
-from wsload.results.summary import CENSORED, UNCERTAIN
+from wsload.results.interval import CENSORED
+from wsload.results.summary import UNCERTAIN
 
 HIDDEN = {*CENSORED.values(), *UNCERTAIN}
 """Histograms that are part of another's statistics."""
