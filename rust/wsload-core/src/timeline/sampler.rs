@@ -41,7 +41,7 @@ impl Whole {
     pub fn holds(self, slot: u32) -> bool {
         match self {
             Self::OneIn(0) => false,
-            Self::OneIn(number) => slot % number == 0,
+            Self::OneIn(number) => slot.is_multiple_of(number),
             Self::Count { of, connections } => {
                 let before =
                     |slot: u32| u64::from(slot) * u64::from(of.min(connections)) / u64::from(connections.max(1));
