@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
+    REGRESSION = 3
     SUSPECT = 5
     THRESHOLDS = 99
     INTERRUPTED = 130

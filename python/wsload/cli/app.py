@@ -10,6 +10,7 @@ from wsload import __version__
 from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
+from wsload.cli.replay import replay
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
@@ -98,6 +99,7 @@ def _root(
 app.command(cls=GroupedCommand)(run)
 app.command(cls=GroupedCommand)(report)
 app.command(cls=GroupedCommand)(connect)
+app.command(cls=GroupedCommand)(replay)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(serve_app, name="serve")
 app.add_typer(timeline_app, name="timeline")

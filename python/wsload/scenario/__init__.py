@@ -4,8 +4,8 @@ from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario, Stage
 from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
 from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, Plan
-from wsload.scenario.thresholds import Threshold, parse_threshold, parse_thresholds
 from wsload.scenario.record import Recording, parse_keep_on, parse_whole
+from wsload.scenario.thresholds import Threshold, parse_threshold, parse_thresholds
 from wsload.scenario.url import parse_address, parse_authority, redact_url
 from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 

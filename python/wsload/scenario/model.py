@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.parts import Think
-from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.record import Recording, check_recording
+from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import parse_address
 from wsload.scenario.wire import (
     MIN_PING_NS,

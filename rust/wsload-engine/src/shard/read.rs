@@ -142,6 +142,7 @@ impl Shard {
                             Taken::Push => {}
                         }
                         if taken != Taken::Push {
+                            book.record.received(index, arrival_ns, opcode, payload, stamped);
                             heard.followed = true;
                             // The next message of these bytes meets the step that is up by then.
                             while heard.actions.is_empty() {
@@ -158,6 +159,7 @@ impl Shard {
                                         let sent_ns = monotonic_ns();
                                         session.sent(program, sent_ns);
                                         book.sent_by_step(name, intended_ns, able_ns, sent_ns);
+                                        book.record.sent(index, sent_ns, opcode, name, echo);
                                     }
                                     other => heard.actions.push(other),
                                 }
@@ -165,6 +167,7 @@ impl Shard {
                             continue;
                         }
                         if !settings.simple || !session.is_free() {
+                            book.record.received(index, arrival_ns, opcode, payload, None);
                             book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
                             continue;
                         }

@@ -132,10 +132,12 @@ impl Shard {
                     session.sent(program, sent_ns);
                 }
                 book.sent_by_step(name, intended_ns, able_ns, sent_ns);
+                book.record.sent(index, sent_ns, opcode, name, &wire.echo);
             }
             Action::Ping => {
                 let _ = self.slots[index as usize].connection.ping(&[], &mut self.wire.context());
                 self.book.now().counters.pings_sent += 1;
+                self.book.record.ping_sent(index, monotonic_ns(), &[]);
             }
             Action::Wait(until_ns) => {
                 if let Some(until_ns) = until_ns {
@@ -148,7 +150,12 @@ impl Shard {
             Action::Failed { detail, example } => {
                 self.fail(index, FailureKind::ExpectationFailed, &detail, &example);
             }
-            Action::Unanswered(exchange) => self.book.unanswered_step(exchange, monotonic_ns()),
+            Action::Unanswered(exchange) => {
+                let now_ns = monotonic_ns();
+                self.book.unanswered_step(exchange, now_ns);
+                let what = "no reply within the reply time-out";
+                self.book.record.failed(index, now_ns, FailureKind::Unanswered, what);
+            }
             Action::Opened { failed } => return self.session_opened(index, failed),
             Action::Ended { failed, due_ns, end_ns } => {
                 self.busy -= 1;
@@ -274,6 +281,7 @@ impl Shard {
         }
         slot.retiring = again;
         let _ = slot.connection.close(code, reason, &mut self.wire.context());
+        self.book.record.close_sent(index, monotonic_ns(), code, reason);
         self.flush(index);
         if self.slots[index as usize].stage != Stage::Open {
             return;
