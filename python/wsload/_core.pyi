@@ -151,5 +151,8 @@ class JsonPath:
     def all(self, payload: bytes) -> list[str]:
         """The JSON texts of all values that it finds; none if the payload is not JSON."""
 
+    def paths(self, payload: bytes) -> list[str]:
+        """The normalised paths (RFC 9535 section 2.7) of all values that it finds."""
+
     def first(self, payload: bytes) -> bytes | None:
         """The JSON text of the first one."""

@@ -11,7 +11,6 @@ from wsload.cli.compare import compare
 from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
-from wsload.cli.history import history_app
 from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.serve import serve_app
@@ -102,6 +101,7 @@ app.command(cls=WebCommand)(run)
 app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(connect)
+app.command(cls=GroupedCommand)(replay)
 app.command(cls=GroupedCommand)(doctor)
 app.add_typer(history_app, name="history")
 app.add_typer(serve_app, name="serve")

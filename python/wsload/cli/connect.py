@@ -130,19 +130,16 @@ def connect(
 
 
 def _show_row(number: int, event: "Event") -> None:
-    from rich.console import Console
-
-    from wsload.report.pager import terminal_width
-    from wsload.report.timeline import Shape, payload_lines, row
+    from wsload.report.pager import show, terminal_width
+    from wsload.report.timeline import Row, Shape, payload_lines, row
     from wsload.timeline.payload import looks_like_json, text_of
 
-    console = Console(force_terminal=True, highlight=False, soft_wrap=True, file=sys.stdout)
     epoch_unix_ns = time.time_ns() - event.at_ns
-    console.print(row(number, event, None, epoch_unix_ns, terminal_width()).rich())
+    lines = [row(number, event, None, epoch_unix_ns, terminal_width())]
     text = text_of(event.payload)
     if event.direction == "received" and text is not None and looks_like_json(text):
-        for line in payload_lines(event, Shape.JSON):
-            console.print(f"        {line}", markup=False, style="dim")
+        lines += [Row(((f"        {line}", "dim"),)) for line in payload_lines(event, Shape.JSON)]
+    show(lines, paged=False)
 
 
 def _show_payload(number: int, event: "Event") -> None:

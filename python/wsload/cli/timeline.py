@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from wsload.cli import values
 from wsload.cli.help import GroupedCommand
+from wsload.cli.replay import diff
 from wsload.errors import UsageError
 from wsload.units import UnitError, parse_duration
 
@@ -231,7 +232,7 @@ def _query(
         if kind not in KINDS:
             raise UsageError(f"--type: {kind!r} is no type of event", f"Write one of {', '.join(KINDS)}.")
     return Query(
-        connections=tuple(_connection(text) for text in conn or ()),
+        connections=tuple(connection_of(text) for text in conn or ()),
         direction=direction,
         kinds=tuple(kinds or ()),
         names=tuple(name or ()),
@@ -246,7 +247,8 @@ def _query(
     )
 
 
-def _connection(text: str) -> tuple[int, int | None]:
+def connection_of(text: str) -> tuple[int, int | None]:
+    """A connection: `12`, or `12.2` for its second attempt."""
     number, dot, attempt = text.partition(".")
     if not number.isdecimal() or (dot and not attempt.isdecimal()):
         raise UsageError(f"--conn: {text!r} is no connection", "Write its number, or 12.2 for its second attempt.")
@@ -321,3 +323,6 @@ def _follow(file: Path, query: "Query", format: TimelineFormat) -> None:  # noqa
         if finished:
             return
         time.sleep(FOLLOW_S)
+
+
+timeline_app.command(cls=GroupedCommand)(diff)

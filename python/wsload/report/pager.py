@@ -33,7 +33,8 @@ def show(lines: Iterable[Row], *, paged: bool = True) -> None:
         return
     command = shlex.split(os.environ.get("PAGER") or PAGER)
     if not paged or shutil.which(command[0]) is None:
-        console = Console(highlight=False, soft_wrap=True)
+        # Standard output may be something that draws a prompt below it.
+        console = Console(file=sys.stdout, force_terminal=True, highlight=False, soft_wrap=True)
         for line in lines:
             console.print(line.rich())
         return

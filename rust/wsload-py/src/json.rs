@@ -19,6 +19,10 @@ impl JsonPath {
         py.detach(|| self.0.all(payload))
     }
 
+    fn paths(&self, py: Python<'_>, payload: &[u8]) -> Vec<String> {
+        py.detach(|| self.0.paths(payload))
+    }
+
     fn first<'py>(&self, py: Python<'py>, payload: &[u8]) -> Option<Bound<'py, PyBytes>> {
         py.detach(|| self.0.first(payload)).map(|found| PyBytes::new(py, &found))
     }

@@ -53,6 +53,12 @@ impl Query {
         self.general.query(&value).into_iter().map(ToString::to_string).collect()
     }
 
+    /// The normalised paths (RFC 9535 section 2.7) of all values it finds.
+    pub fn paths(&self, payload: &[u8]) -> Vec<String> {
+        let Ok(value) = serde_json::from_slice::<Value>(payload) else { return Vec::new() };
+        self.general.query_located(&value).locations().map(ToString::to_string).collect()
+    }
+
     /// The JSON text of the first value it finds.
     pub fn first<'p>(&self, payload: &'p [u8]) -> Option<Cow<'p, [u8]>> {
         if let Some(path) = &self.singular {

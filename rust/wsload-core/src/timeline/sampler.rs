@@ -170,11 +170,19 @@ impl Timeline {
         self.record(index, Note::new(Kind::Open, Direction::None, at_ns), agreed.as_bytes());
     }
 
-    /// A data message went out.
+    /// A data message went out; `instead` of a secret payload something else is stored.
     #[inline]
-    pub fn sent(&mut self, index: u32, at_ns: u64, opcode: Opcode, name: u16, payload: &[u8]) {
-        let note = Note { name, ..Note::new(Kind::of_message(opcode), Direction::Sent, at_ns) };
-        self.record(index, note, payload);
+    pub fn sent(
+        &mut self,
+        index: u32,
+        at_ns: u64,
+        (opcode, name): (Opcode, u16),
+        payload: &[u8],
+        instead: Option<&[u8]>,
+    ) {
+        let flags = if instead.is_some() { REDACTED } else { 0 };
+        let note = Note { name, flags, ..Note::new(Kind::of_message(opcode), Direction::Sent, at_ns) };
+        self.record(index, note, instead.unwrap_or(payload));
     }
 
     /// A data message came in, in answer to one or not.
@@ -255,7 +263,7 @@ impl Timeline {
         let head = Head {
             kind: note.kind,
             direction: note.direction,
-            flags: if cut { CUT } else { 0 },
+            flags: note.flags | if cut { CUT } else { 0 },
             why: 0,
             at_ns: note.at_ns,
             slot: self.settings.worker + index * self.settings.workers,
@@ -332,12 +340,13 @@ struct Note {
     latency_ns: Option<u64>,
     name: u16,
     code: u16,
+    flags: u8,
 }
 
 impl Note {
     #[inline]
     fn new(kind: Kind, direction: Direction, at_ns: u64) -> Self {
-        Self { kind, direction, at_ns, latency_ns: None, name: NO_NAME, code: 0 }
+        Self { kind, direction, at_ns, latency_ns: None, name: NO_NAME, code: 0, flags: 0 }
     }
 }
 
@@ -396,7 +405,7 @@ mod tests {
 
     /// An exchange of `connection` whose message went out at `at_ns`.
     fn exchange(timeline: &mut Timeline, index: u32, at_ns: u64, text: &str) {
-        timeline.sent(index, at_ns, Opcode::Text, 0, text.as_bytes());
+        timeline.sent(index, at_ns, (Opcode::Text, 0), text.as_bytes(), None);
         let answer = Answer { intended_ns: at_ns - 1, sent_ns: at_ns };
         timeline.received(index, at_ns + 10, (Opcode::Text, 0), text.as_bytes(), Some(answer));
     }
@@ -492,9 +501,9 @@ mod tests {
         timeline.begin(0, 1);
         timeline.begin(1, 1);
         let long = "x".repeat(4_096);
-        timeline.sent(1, 2, Opcode::Text, 0, b"early");
+        timeline.sent(1, 2, (Opcode::Text, 0), b"early", None);
         for at_ns in 0..300 {
-            timeline.sent(0, 10 + at_ns, Opcode::Text, 0, long.as_bytes());
+            timeline.sent(0, 10 + at_ns, (Opcode::Text, 0), long.as_bytes(), None);
         }
         timeline.failed(1, 400, FailureKind::Unanswered, "nothing came");
         let kept = timeline.cut(1_000, Vec::new());
@@ -540,7 +549,7 @@ mod tests {
         let secrets = vec![Secret { name: "token".into(), value: b"s3cr3t".to_vec() }];
         let mut timeline = timeline(Settings { whole: Whole::OneIn(1), secrets, payload_bytes: 100, ..settings() });
         timeline.begin(0, 1);
-        timeline.sent(0, 2, Opcode::Text, 0, b"login s3cr3t");
+        timeline.sent(0, 2, (Opcode::Text, 0), b"login s3cr3t", None);
         timeline.received(0, 3, (Opcode::Text, 0), b"welcome s3cr3t", None);
         let kept = timeline.cut(100, Vec::new());
         let events = decode(&kept.events).unwrap();
@@ -554,7 +563,7 @@ mod tests {
         let mut timeline = timeline(Settings { whole: Whole::OneIn(1), limit_bytes: 64_000, ..settings() });
         timeline.begin(0, 1);
         for at_ns in 0..99 {
-            timeline.sent(0, 2 + at_ns, Opcode::Text, 0, b"four");
+            timeline.sent(0, 2 + at_ns, (Opcode::Text, 0), b"four", None);
         }
         let kept = timeline.cut(100, Vec::new());
         assert_eq!((decode(&kept.events).unwrap().len(), kept.seen, kept.over_budget), (10, 100, 90));

@@ -12,7 +12,12 @@ const LENGTH_NS: u64 = 3_600_000_000_000;
 
 /// Recorder of a shard, if there is one. `index` is the worker's own number of a slot.
 #[derive(Debug)]
-pub(super) struct Recording(Option<Box<Timeline>>);
+pub(super) struct Recording {
+    timeline: Option<Box<Timeline>>,
+    /// By place of the message name: stored in the stead of messages that name a secret variable, whose value may be
+    /// anything by the time it is sent.
+    withheld: Vec<Option<Box<[u8]>>>,
+}
 
 impl Recording {
     pub(super) fn new(plan: &Plan, (worker, workers, slots): (u32, u32, u32)) -> Self {
@@ -27,7 +32,7 @@ impl Recording {
             secrets,
         }) = &plan.record
         else {
-            return Self(None);
+            return Self { timeline: None, withheld: Vec::new() };
         };
         let whole = match *connections {
             WholeConnections::OneIn(number) => Whole::OneIn(number),
@@ -35,7 +40,7 @@ impl Recording {
         };
         let secrets =
             secrets.iter().map(|secret| Secret { name: secret.name.clone(), value: secret.value.clone().into_bytes() });
-        Self(Some(Box::new(Timeline::new(Settings {
+        let timeline = Timeline::new(Settings {
             whole,
             on_error: *on_error,
             on_close: *on_close,
@@ -49,31 +54,33 @@ impl Recording {
             worker,
             workers,
             slots,
-        }))))
+        });
+        Self { timeline: Some(Box::new(timeline)), withheld: withheld(plan) }
     }
 
     pub(super) fn begin(&mut self, index: u32, at_ns: u64) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             timeline.begin(index, at_ns);
         }
     }
 
     pub(super) fn opened(&mut self, index: u32, at_ns: u64, agreed: &str) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             timeline.opened(index, at_ns, agreed);
         }
     }
 
     #[inline]
     pub(super) fn sent(&mut self, index: u32, at_ns: u64, opcode: Opcode, name: u16, payload: &[u8]) {
-        if let Some(timeline) = &mut self.0 {
-            timeline.sent(index, at_ns, opcode, name, payload);
+        if let Some(timeline) = &mut self.timeline {
+            let instead = self.withheld.get(usize::from(name)).and_then(Option::as_deref);
+            timeline.sent(index, at_ns, (opcode, name), payload, instead);
         }
     }
 
     #[inline]
     pub(super) fn received(&mut self, index: u32, at_ns: u64, opcode: Opcode, payload: &[u8], answers: Option<Sent>) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             let name = answers.map_or(NO_NAME, |sent| sent.name);
             let answers = answers.map(|sent| Answer { intended_ns: sent.intended_ns, sent_ns: sent.sent_ns });
             timeline.received(index, at_ns, (opcode, name), payload, answers);
@@ -103,28 +110,44 @@ impl Recording {
     }
 
     pub(super) fn failed(&mut self, index: u32, at_ns: u64, kind: FailureKind, what: &str) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             timeline.failed(index, at_ns, kind, what);
         }
     }
 
     pub(super) fn ended(&mut self, index: u32, at_ns: u64) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             timeline.ended(index, at_ns);
         }
     }
 
     pub(super) fn slow_quantile(&self) -> Option<f64> {
-        self.0.as_ref()?.slow_quantile()
+        self.timeline.as_ref()?.slow_quantile()
     }
 
     pub(super) fn cut(&mut self, now_ns: u64, slow_ns: Vec<u64>) -> Kept {
-        self.0.as_mut().map_or_else(Kept::default, |timeline| timeline.cut(now_ns, slow_ns))
+        self.timeline.as_mut().map_or_else(Kept::default, |timeline| timeline.cut(now_ns, slow_ns))
     }
 
     fn control(&mut self, index: u32, at_ns: u64, what: (Kind, Direction), code: u16, payload: &[u8]) {
-        if let Some(timeline) = &mut self.0 {
+        if let Some(timeline) = &mut self.timeline {
             timeline.control(index, at_ns, what, code, payload);
         }
     }
+}
+
+fn withheld(plan: &Plan) -> Vec<Option<Box<[u8]>>> {
+    let Some(program) = &plan.program else { return Vec::new() };
+    let mut found = vec![None; program.names.len().max(1)];
+    let templates = program.messages.iter().filter(|message| message.template);
+    let by_steps = templates.map(|message| (usize::from(message.name), &message.payload));
+    let scheduled = plan.message.iter().filter(|message| message.template).map(|message| (0, &message.payload));
+    for (place, payload) in by_steps.chain(scheduled) {
+        let text = String::from_utf8_lossy(payload);
+        let secret = program.variables.iter().find(|one| one.secret && text.contains(&one.name));
+        if let (Some(secret), Some(instead)) = (secret, found.get_mut(place)) {
+            *instead = Some(format!("***{}***", secret.name).into_bytes().into_boxed_slice());
+        }
+    }
+    found
 }

@@ -137,6 +137,7 @@ impl Shard {
             Action::Ping => {
                 let _ = self.slots[index as usize].connection.ping(&[], &mut self.wire.context());
                 self.book.now().counters.pings_sent += 1;
+                self.book.record.ping_sent(index, monotonic_ns(), &[]);
             }
             Action::Wait(until_ns) => {
                 if let Some(until_ns) = until_ns {
@@ -149,7 +150,12 @@ impl Shard {
             Action::Failed { detail, example } => {
                 self.fail(index, FailureKind::ExpectationFailed, &detail, &example);
             }
-            Action::Unanswered(exchange) => self.book.unanswered_step(exchange, monotonic_ns()),
+            Action::Unanswered(exchange) => {
+                let now_ns = monotonic_ns();
+                self.book.unanswered_step(exchange, now_ns);
+                let what = "no reply within the reply time-out";
+                self.book.record.failed(index, now_ns, FailureKind::Unanswered, what);
+            }
             Action::Opened { failed } => return self.session_opened(index, failed),
             Action::Ended { failed, due_ns, end_ns } => {
                 self.busy -= 1;
