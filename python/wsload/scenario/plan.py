@@ -4,10 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
+from wsload.scenario.parts import REDACTED, Frozen, KeyPair, Payload, Think
 from wsload.scenario.program import Program
 
-REDACTED = "***"
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -205,4 +204,6 @@ class Plan(Frozen):
         if self.tls and self.tls.identity:
             identity = self.tls.identity.model_copy(update={"key": REDACTED})
             updates["tls"] = self.tls.model_copy(update={"identity": identity})
+        if self.program:
+            updates["program"] = self.program.redacted()
         return self.model_copy(update=updates)

@@ -1,0 +1,21 @@
+"""Where a scenario came from: what is stored of its file, so that a run can be repeated."""
+
+from wsload.scenario.parts import Frozen
+
+
+class FileUsed(Frozen):
+    """A data file, and the SHA-256 of its text."""
+
+    path: str
+    sha256: str
+
+
+class Origin(Frozen):
+    """A scenario file without its secrets, and what was given to it."""
+
+    path: str
+    text: str
+    name: str = ""
+    environment: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    files: tuple[FileUsed, ...] = ()
