@@ -49,7 +49,7 @@ def read(
     top, load, tls = overrides or ({}, {}, {})
     inputs = Inputs(variables, environment, env_file)
     if target.lower().endswith(RUN_FILE):
-        from wsload.results import stored_scenario
+        from wsload.results.repeat import stored_scenario
 
         scenario = stored_scenario(Path(target), inputs, Overrides(top, load, tls))
     else:

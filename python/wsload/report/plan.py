@@ -126,7 +126,9 @@ def _load(plan: Plan) -> str:
         parts.append(f"opened at {format_rate(plan.connect_rate_per_s)}")
     match plan.load:
         case OpenLoad(rate_per_s=rate, stages=stages, arrivals=arrivals):
-            at = " → ".join(f"{format_rate(one.target_per_s)} over {format_duration(one.duration_ns)}" for one in stages)
+            at = " → ".join(
+                f"{format_rate(one.target_per_s)} over {format_duration(one.duration_ns)}" for one in stages
+            )
             parts.append(f"{at or format_rate(rate)}, {arrivals}")
         case ClosedLoad(in_flight=in_flight):
             parts.append(f"closed loop, {in_flight} in flight")
@@ -146,7 +148,11 @@ def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator
         match step:
             case SendStep(message=message):
                 one = program.messages[message]
-                body = one.payload.decode() if one.kind == "text" else f"{len(one.payload)} bytes, {one.payload[:16].hex()}"
+                body = (
+                    one.payload.decode()
+                    if one.kind == "text"
+                    else f"{len(one.payload)} bytes, {one.payload[:16].hex()}"
+                )
                 name = program.names[one.name].name
                 yield f"{pad}send {name}: {shortened(body, MAX_SHOWN)}{_reply(one.reply)}"
             case ExpectStep(expect=expect) | WaitForStep(expect=expect):

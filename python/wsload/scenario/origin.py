@@ -1,10 +1,12 @@
 """Where a scenario came from: what is stored of its file, so that a run can be repeated."""
 
+from typing import Any
+
 from wsload.scenario.parts import Frozen
 
 
 class FileUsed(Frozen):
-    """A data file, and the SHA-256 of its text."""
+    """A file that the scenario names, and the SHA-256 of its content."""
 
     path: str
     sha256: str
@@ -17,5 +19,5 @@ class Origin(Frozen):
     text: str
     name: str = ""
     environment: str | None = None
-    variables: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, Any], ...] = ()
     files: tuple[FileUsed, ...] = ()

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 from wsload.errors import UsageError
 from wsload.scenario.model import MAX_MESSAGE_BYTES
+from wsload.scenario.origin import FileUsed
 from wsload.scenario.parts import JsonKey, KeyPair, KeySpec, RegexKey
 from wsload.scenario.program import (
     ByteRange,
@@ -124,6 +126,8 @@ class Compiler:
     problems: Problems
     folder: Path
     reply_timeout_ns: int
+    files: list[FileUsed] = field(default_factory=list)
+    """Files whose content messages are."""
     _exchanges: dict[str, bool] = field(default_factory=dict)
     _messages: dict[tuple[Place, Where], int] = field(default_factory=dict)
     _outgoing: list[tuple[str, Outgoing]] = field(default_factory=list)
@@ -447,6 +451,7 @@ class Compiler:
             what = f"{path} is not UTF-8 text (byte {error.start})"
             self.problems.add(place, what, "Add 'binary: true' to send it as a binary message.")
             return "text", b"", False
+        self.files.append(FileUsed(path=str(path), sha256=hashlib.sha256(payload).hexdigest()))
         return ("binary" if binary else "text"), payload, False
 
     def _reply(self, spec: ReplySpec | str, place: Place) -> Reply | None:
@@ -599,12 +604,14 @@ class Compiler:
             self.problems.add(place, "takes a number", f"Write {{{key}: 3}}.")
             value = 0
         bound = float(value)
-        return {
-            "lt": LtTest(lt=bound),
-            "le": LeTest(le=bound),
-            "gt": GtTest(gt=bound),
-            "ge": GeTest(ge=bound),
-        }[key]
+        match key:
+            case "lt":
+                return LtTest(lt=bound)
+            case "le":
+                return LeTest(le=bound)
+            case "gt":
+                return GtTest(gt=bound)
+        return GeTest(ge=bound)
 
     def _captures(self, captures: Captures, place: Place) -> tuple[Capture, ...]:
         found = []

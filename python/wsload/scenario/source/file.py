@@ -39,9 +39,7 @@ def _quantity(parse: Callable[[str], Any], example: str, description: str) -> tu
         try:
             return parse(str(value))
         except UsageError as error:
-            raise PydanticCustomError(
-                "quantity", "{what}", {"what": error.what, "remedy": error.remedy}
-            ) from None
+            raise PydanticCustomError("quantity", "{what}", {"what": error.what, "remedy": error.remedy}) from None
 
     schema = {"type": ["string", "number"], "description": description, "examples": [example]}
     return BeforeValidator(read), WithJsonSchema(schema)
@@ -214,7 +212,6 @@ class StepSpec(Part):
     close: Close | None = None
     reconnect: Literal[True] | None = None
     ping: Literal[True] | None = None
-
 
 
 Step = Annotated[StepSpec, BeforeValidator(lambda v: {v: True} if isinstance(v, str) else v)]

@@ -94,6 +94,7 @@ def read_rows(path: Path, where: str) -> Rows:
         UsageError: missing, empty, ragged, not UTF-8, or neither of these; names the line.
     """
     text = read_text(path, where, MAX_DATA_BYTES)
+    digest = hashlib.sha256(text.encode()).hexdigest()
     if not text.strip():
         raise UsageError(f"{where}{path}: it is empty", "Write a line of names, then a line for each row.")
     json_lines = path.suffix in {".jsonl", ".ndjson"}
@@ -103,7 +104,7 @@ def read_rows(path: Path, where: str) -> Rows:
         raise UsageError(f"{where}{path}: it has no rows", "Write at least one below the names.")
     if len(values) > MAX_ROWS:
         raise UsageError(f"{where}{path}: more than {MAX_ROWS:,} rows", "Split it.")
-    return Rows(columns, values, str(path), hashlib.sha256(text.encode()).hexdigest())
+    return Rows(columns, values, str(path), digest)
 
 
 def _csv(text: str, path: Path, where: str) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:

@@ -92,7 +92,7 @@ _FLAG = re.compile(r"(?<![\w-])(-[a-zA-Z]/)?--[a-z][a-z-]+|\bURL\b")
 class Inputs:
     """Values from outside the file."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
     environment: str | None = None
     env_file: Path | None = None
 
@@ -104,6 +104,8 @@ class Overrides:
     top: Mapping[str, Any] = field(default_factory=dict)
     load: Mapping[str, Any] = field(default_factory=dict)
     tls: Mapping[str, Any] = field(default_factory=dict)
+    stored: bool = False
+    """They come from a stored scenario: what is a template there is one."""
 
 
 def load_scenario(path: Path, inputs: Inputs | None = None, overrides: Overrides | None = None) -> Scenario:
@@ -128,7 +130,9 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
     rows = _rows(file, path.parent, problems)
     names = _names(file, inputs, rows, problems)
     reply_timeout_ns = overrides.top.get("reply_timeout_ns", file.reply_timeout)
-    compiler = Compiler(file, names, problems, path.parent, 10 * 10**9 if reply_timeout_ns is None else reply_timeout_ns)
+    compiler = Compiler(
+        file, names, problems, path.parent, 10 * 10**9 if reply_timeout_ns is None else reply_timeout_ns
+    )
     compiler.declare()
     program = compiler.compile()
     fields, template = _handshake(file, names)
@@ -141,18 +145,15 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
     data = program.data and program.data.model_copy(
         update={"columns": columns, "rows": values or tuple(() for _ in program.data.rows)}
     )
-    program = program.model_copy(
-        update={"variables": names.table(), "data": data, "handshake_template": template}
-    )
+    program = program.model_copy(update={"variables": names.table(), "data": data, "handshake_template": template})
+    given = _given(inputs)
     origin = Origin(
         path=str(path),
         text=redacted_text(tree, file),
         name=file.name,
         environment=inputs.environment,
-        variables=tuple(
-            (name, REDACTED if name in file.secrets else value) for name, value in sorted(inputs.variables.items())
-        ),
-        files=(FileUsed(path=rows.path, sha256=rows.sha256),) if rows and rows.path else (),
+        variables=tuple((name, REDACTED if name in file.secrets else given[name]) for name in sorted(given)),
+        files=(*((FileUsed(path=rows.path, sha256=rows.sha256),) if rows and rows.path else ()), *compiler.files),
     )
     return _scenario(file, fields, overrides, {"program": program, "origin_file": origin}, problems)
 
@@ -214,6 +215,11 @@ def _names(file: ScenarioFile, inputs: Inputs, rows: Rows | None, problems: Prob
     return Names(problems, known, places, frozenset(file.secrets), rows, by_iteration)
 
 
+def _given(inputs: Inputs) -> dict[str, Any]:
+    of_file = {} if inputs.env_file is None else read_env_file(inputs.env_file)
+    return {**of_file, **inputs.variables}
+
+
 def _mentioned(file: ScenarioFile, name: str) -> bool:
     return re.search(rf"\{{\{{\s*{re.escape(name)}\b", file.model_dump_json()) is not None
 
@@ -239,13 +245,17 @@ def _handshake(file: ScenarioFile, names: Names) -> tuple[dict[str, Any], bool]:
     texts += [value for key in ("params", "headers", "cookies") for _, value in fields[key]]
     template = any(isinstance(piece, Placeholder) for text in texts for piece in pieces(text))
     if not template:
-        bare = lambda text: text.replace("\\{{", "{{")  # noqa: E731
-        fields["target"] = bare(fields["target"])
+        fields["target"] = _bare(fields["target"])
         if "bearer" in fields:
-            fields["bearer"] = bare(fields["bearer"])
+            fields["bearer"] = _bare(fields["bearer"])
         for key in ("params", "headers", "cookies"):
-            fields[key] = tuple((name, bare(value)) for name, value in fields[key])
+            fields[key] = tuple((name, _bare(value)) for name, value in fields[key])
     return fields, template
+
+
+def _bare(text: str) -> str:
+    """A text that is no template: what was escaped in it is meant."""
+    return text.replace("\\{{", "{{")
 
 
 def _pairs(found: Mapping[str, str], key: str, names: Names, default: str) -> tuple[tuple[str, str], ...]:
@@ -295,9 +305,7 @@ def _scenario(
     for key in given:
         # Models of their own stay what they are.
         fields[_TOP_FIELDS[key]] = getattr(file, key)
-    load = {
-        name: getattr(file.load, key) for key, name in _LOAD_FIELDS.items() if getattr(file.load, key) is not None
-    }
+    load = {name: getattr(file.load, key) for key, name in _LOAD_FIELDS.items() if getattr(file.load, key) is not None}
     if file.load.stages is not None:
         load["stages"] = tuple(Stage(duration_ns=one.duration, target_per_s=one.target) for one in file.load.stages)
     for one in ("rate_per_s", "rate_per_conn_per_s", "stages"):
@@ -311,6 +319,13 @@ def _scenario(
         load["idle"] = True
     tls = {name: getattr(file.tls, key) for key, name in _TLS_FIELDS.items() if getattr(file.tls, key) is not None}
     top = dict(overrides.top)
+    for key in ("params", "headers", "cookies"):
+        if key in top:
+            # A flag replaces what the file has under that name. It is no template.
+            escape = extra["program"].handshake_template and not overrides.stored
+            added = [(name, value.replace("{{", "\\{{") if escape else value) for name, value in top[key]]
+            named = {name.lower() for name, _ in added}
+            top[key] = (*((name, value) for name, value in fields[key] if name.lower() not in named), *added)
     merged = {**fields, "thresholds": tuple(file.thresholds), **top, **extra}
     merged |= {"load": {**load, **overrides.load}, "tls": {**tls, **overrides.tls}}
     try:
@@ -360,5 +375,3 @@ def _only_names(tree: Tree, place: Place) -> bool:
     """Whether a handshake value names its secret rather than holding it."""
     span = tree.values[place]
     return place[0] in {"headers", "cookies", "user", "bearer"} and "{{" in tree.text[span.start : span.end]
-
-

@@ -30,7 +30,6 @@ _MISSING = object()
 _RANK: dict[Lives, int] = {"iteration": 0, "connection": 1, "slot": 2}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Placeholder:
     """`{{value|filter}}` as written."""
@@ -224,7 +223,12 @@ class Names:
         return self._named(piece, (head[0], path), (used, tail), place, fixed)
 
     def _named(
-        self, piece: Placeholder, target: tuple[str, tuple[str | int, ...]], ways: tuple[str, str], place: Place, fixed: str
+        self,
+        piece: Placeholder,
+        target: tuple[str, tuple[str | int, ...]],
+        ways: tuple[str, str],
+        place: Place,
+        fixed: str,
     ) -> str:
         (name, path), (used, tail) = target, ways
         add = self.problems.add
@@ -245,7 +249,8 @@ class Names:
                 self._table.setdefault(piece.value, Variable(name=piece.value, lives=lives, secret=secret))
             return "{{" + piece.value + tail + "}}"
         if name not in self.known:
-            add(place, f"{piece.text}: no variable is called {name!r}", nearest(name, self._all_names(), "Known:"))
+            remedy = nearest(name, self._all_names(), "Known:") or "Set it under 'variables:', or by --var."
+            add(place, f"{piece.text}: no variable is called {name!r}", remedy)
             return ""
         value = self._global(name, place)
         found = _walk(value, path)
@@ -329,7 +334,7 @@ class Names:
     def _getter(self, expression: str) -> Callable[[tuple[Any, ...]], Any]:
         head = NAME.match(expression)
         if self.rows is None or head is None:
-            return lambda row: ""
+            return lambda _row: ""
         column, path = self.rows.columns.index(head[0]), self._path(expression[head.end() :]) or ()
         return lambda row: _walk(row[column], path)
 

@@ -49,7 +49,7 @@ def dotted(place: Place) -> str:
 
 
 def nearest(word: str, known: Iterable[str], kinds: str = "It takes") -> str:
-    """`Did you mean x? It takes a, b, x.`"""
+    """The word that was meant, and all there are: `Did you mean x? It takes a, b, x.`."""
     words = list(dict.fromkeys(known))
     close = get_close_matches(word, words, 1, 0.5) or [one for one in words if one.lower() == word.lower()]
     listed = f"{kinds} {', '.join(words)}." if words else ""

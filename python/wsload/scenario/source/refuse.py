@@ -59,7 +59,9 @@ def _refusal(user: dict[str, Any], messages: list[dict[str, Any]], variables: li
     try:
         _core.check_plan(json.dumps({**_frame(), "program": program}))
     except ValueError as error:
-        return str(error).removeprefix("scenario: ")
+        # An expression is drawn with an arrow below it: the reason is the last line.
+        lines = str(error).removeprefix("scenario: ").splitlines()
+        return lines[0] if len(lines) == 1 else f"{lines[0].rpartition(': ')[0]}: {lines[-1].removeprefix('error: ')}"
     return ""
 
 

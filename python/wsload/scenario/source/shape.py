@@ -73,7 +73,6 @@ def _meant(found: list[ErrorDetails]) -> list[ErrorDetails]:
             is_map = isinstance(value, dict) or len(loc) > at + 1
             if deeper and (branch == "map") != is_map:
                 continue
-            error = {**error, "loc": tuple(part for part in loc if part not in _BRANCHES)}
         kept.append(error)
     return kept
 

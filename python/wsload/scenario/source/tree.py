@@ -72,7 +72,7 @@ def read_tree(text: str, name: str) -> Tree:
         position = getattr(error, "position", 0)
         line = text.count("\n", 0, position) + 1
         what = f"{name}:{line}:1: not YAML: it holds a character that YAML does not allow"
-        raise UsageError(what, "Write it as an escape in double quotes, such as \"\\x07\".") from None
+        raise UsageError(what, 'Write it as an escape in double quotes, such as "\\x07".') from None
     except RecursionError:
         raise UsageError(f"{name}:1:1: nested deeper than {MAX_DEPTH} levels", "Flatten it.") from None
     if node is None:
@@ -120,7 +120,7 @@ class _Reader:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fail(key_node, "a key must be text", "Put {{name}} in quotes: \"{{name}}\".")
+                self._fail(key_node, "a key must be text", 'Put {{name}} in quotes: "{{name}}".')
             key = key_node.value
             if key in found:
                 line = self.keys[(*place, key)].line
