@@ -165,7 +165,7 @@ class Compiler:
             named.add(users[-1].name)
         if sum(user.weight for user in users) == 0:
             self.problems.add(("users",), "no user has a weight above 0", "Give one 'weight: 1'.")
-        if not any(user.on_open or user.iterate or user.on_message or user.every for user in users):
+        if not any(user.on_open or user.iterate or user.on_message or user.every for user, _ in self.users()):
             self.problems.add((), "nothing is done", "Add 'iterate:' with steps, such as '- send: {text: hello}'.")
         if len(self._exchanges) > MAX_NAMES:
             what = f"{len(self._exchanges)} names of messages"
@@ -373,6 +373,7 @@ class Compiler:
     def _saved(self, spec: MessageSpec, saved_as: str, where: Where, place: Place) -> int:
         if known := self._messages.get((place, where)):
             return known - 1
+        before = self.problems.count
         kind, payload, template = self._payload(spec, place)
         name = spec.name or saved_as or self._made_up_name(spec, where)
         if not name.isprintable() or len(name) > MAX_NAMES or set(name) & set("[]"):
@@ -386,7 +387,7 @@ class Compiler:
         self._exchanges[name] = self._exchanges.get(name, False) or where == "iterate"
         self._outgoing.append((name, Outgoing(name=0, kind=kind, payload=payload, template=template, reply=reply)))
         self._messages[(place, where)] = len(self._outgoing)
-        if template and (found := refuse.template(payload, self.names.table())):
+        if template and self.problems.count == before and (found := refuse.template(payload, self.names.table())):
             self.problems.add(place, found, "See docs/scenarios.md for what placeholders take.")
         return len(self._outgoing) - 1
 
@@ -426,6 +427,11 @@ class Compiler:
             return self._from_file(value, here, binary=spec.binary)
         if name == "json_value":
             text = self.names.json_text(value, here)
+            try:
+                json.loads(self.names.sample(text))
+            except ValueError as error:
+                what = f"with the values of {'the first row' if self.names.rows else 'the variables'} it is not JSON"
+                self.problems.add(here, f"{what}: {error}", "Leave out |raw where a value is text.")
         else:
             text = self.names.resolve(value, here)
         return "text", text.encode(), "{{" in text

@@ -351,6 +351,7 @@ def _in_keys(text: str) -> str:
         place = _KEY_OF_FLAG.get(match[0])
         return str(place[-1]) if place and match[0] != "URL" else match[0]
 
+    text = text.replace("drop the flag", "drop the key").replace("needs a scenario", "has think among its steps")
     return _FLAG.sub(key, text)
 
 

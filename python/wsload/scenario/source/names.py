@@ -40,7 +40,7 @@ class Placeholder:
 
 
 def pieces(text: str) -> list[str | Placeholder]:
-    """Literal texts (with `\\{{` as it is written) and placeholders; a `{{` without end is a placeholder of ''."""
+    r"""Literal texts (with `\{{` as it is written) and placeholders; a `{{` without end is a placeholder of ''."""
     found: list[str | Placeholder] = []
     at = 0
     for match in _PLACEHOLDER.finditer(text):
@@ -162,6 +162,18 @@ class Names:
                 return "[" + ",".join(self.json_text(item, (*place, at)) for at, item in enumerate(value)) + "]"
         return json.dumps(value)
 
+    def sample(self, template: str) -> str:
+        """A template with values: those known before the run and of the first row, `0` for what is made up later."""
+        held = self.first_row()
+        found = []
+        for piece in pieces(template):
+            if isinstance(piece, str):
+                found.append(piece.replace("\\{{", "{{"))
+            else:
+                value = held.get(piece.value, "0")
+                found.append(json.dumps(value)[1:-1] if piece.filter == "json" else value)
+        return "".join(found)
+
     def table(self) -> tuple[Variable, ...]:
         """All variables that are used, by place."""
         return tuple(self._table.values())
@@ -238,7 +250,7 @@ class Names:
             elif fixed:
                 add(place, f"{piece.text}: {fixed}", f"{name} is set during the run.")
             self.variable(name)
-            return "{{" + name + tail + "}}"
+            return "" if fixed else "{{" + name + tail + "}}"
         if self._in_rows(name):
             if fixed:
                 add(place, f"{piece.text}: {fixed}", f"{name} is a column of the data.")
@@ -247,7 +259,7 @@ class Names:
                 lives: Lives = "iteration" if self.by_iteration else "connection"
                 secret = name in self.secrets
                 self._table.setdefault(piece.value, Variable(name=piece.value, lives=lives, secret=secret))
-            return "{{" + piece.value + tail + "}}"
+            return "" if fixed else "{{" + piece.value + tail + "}}"
         if name not in self.known:
             remedy = nearest(name, self._all_names(), "Known:") or "Set it under 'variables:', or by --var."
             add(place, f"{piece.text}: no variable is called {name!r}", remedy)

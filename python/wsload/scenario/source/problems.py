@@ -7,6 +7,7 @@ from wsload.errors import UsageError, UsageErrors
 from wsload.scenario.source.tree import Place, Tree
 
 MAX_SHOWN = 20
+MAX_LISTED = 15
 
 
 class Problems:
@@ -21,6 +22,11 @@ class Problems:
         line, column = self._tree.position(place, at_key=at_key)
         text = f"{self._tree.name}:{line}:{column}: {dotted(place)}{': ' if place else ''}{what}"
         self._found.setdefault((line, column, text), UsageError(text, remedy))
+
+    @property
+    def count(self) -> int:
+        """How many were found so far."""
+        return len(self._found)
 
     def knows(self, place: Place) -> bool:
         """Whether the file has something at a place."""
@@ -52,5 +58,7 @@ def nearest(word: str, known: Iterable[str], kinds: str = "It takes") -> str:
     """The word that was meant, and all there are: `Did you mean x? It takes a, b, x.`."""
     words = list(dict.fromkeys(known))
     close = get_close_matches(word, words, 1, 0.5) or [one for one in words if one.lower() == word.lower()]
+    if close and len(words) > MAX_LISTED:
+        words = []
     listed = f"{kinds} {', '.join(words)}." if words else ""
     return " ".join([*(f"Did you mean {one}?" for one in close[:1]), *([listed] if listed else [])])

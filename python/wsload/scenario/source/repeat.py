@@ -49,7 +49,7 @@ def repeat_scenario(stored: Mapping[str, Any], where: str, inputs: Inputs, overr
     given = {name: value for name, value in origin.variables if value != REDACTED}
     again = Inputs({**given, **inputs.variables}, chosen, inputs.env_file)
     # Checked values: lists of JSON become what the model's fields hold.
-    plain = Scenario.model_construct().model_dump()
+    plain = Scenario.model_fields
     fields = {key: value for key, value in kept.items() if key in plain and key not in _OF_SOURCE}
     top: dict[str, Any] = {**fields}
     for key in ("headers", "cookies"):

@@ -65,14 +65,11 @@ def _meant(found: list[ErrorDetails]) -> list[ErrorDetails]:
     kept = []
     for error in found:
         loc, value = error["loc"], error["input"]
-        union = next((part for part in loc if part in _BRANCHES), None)
-        if union is not None:
-            branch = _BRANCHES[str(union)]
-            at = loc.index(union)
-            deeper = any(other["loc"][:at] == loc[:at] and other is not error for other in found)
-            is_map = isinstance(value, dict) or len(loc) > at + 1
-            if deeper and (branch == "map") != is_map:
-                continue
+        branches = [(at, _BRANCHES[part]) for at, part in enumerate(loc) if isinstance(part, str) and part in _BRANCHES]
+        # Below a branch there are keys: what stands there is a mapping.
+        fits = [(branch == "map") == (at < len(loc) - 1 or isinstance(value, dict)) for at, branch in branches]
+        if not all(fits) and len(found) > 1:
+            continue
         kept.append(error)
     return kept
 
@@ -102,9 +99,12 @@ def _explain(error: ErrorDetails, tree: Tree, problems: Problems) -> None:
         words = [word.strip("' ") for word in str(context["expected"]).replace(" or ", ",").split(",")]
         shown = f"{value!r} is none of its words" if isinstance(value, str) else "takes a word"
         problems.add(place, shown, nearest(str(value), words))
+    elif kind == "missing" and isinstance(error["loc"][-1], int):
+        problems.add(place, "takes two numbers", "Write [0, 4].")
     elif kind == "missing":
         key = str(error["loc"][-1])
-        problems.add((*place, key), "is missing", _MISSING.get(key, f"Add it: '{key}: …'."), at_key=True)
+        known = _MISSING.get(key) if key != "target" or not place else None
+        problems.add((*place, key), "is missing", known or f"Add it: '{key}: …'.", at_key=True)
     else:
         what = _KINDS.get(kind, error["msg"][:1].lower() + error["msg"][1:])
         problems.add(place, f"{what}, not {_kind_of(value)}", _REMEDIES.get(kind, ""))
