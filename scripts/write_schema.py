@@ -8,8 +8,11 @@ from pydantic import BaseModel
 from wsload.analysis.model import Comparison
 from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Summary
+from wsload.scenario.source.file import scenario_schema
 
-FOLDER = Path(__file__).parent.parent / "docs" / "schema"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "schema"
+SHIPPED = ROOT / "python" / "wsload" / "scenario" / "scenario.schema.json"
 MODELS: dict[str, type[BaseModel]] = {"summary": Summary, "comparison": Comparison, "interval": IntervalRecord}
 
 
@@ -19,6 +22,9 @@ def main() -> None:
     for name, model in MODELS.items():
         schema = model.model_json_schema(by_alias=True, mode="serialization")
         (FOLDER / f"{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    # Editors read it from the site; who has no network, from the package.
+    for path in (FOLDER / SHIPPED.name, SHIPPED):
+        path.write_text(json.dumps(scenario_schema(), indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
     WsloadError           anything wsload reports without a traceback; has a remedy and an exit code
     ├── UsageError        the user asked for something that cannot be done            exit 2
+    │   ├── UsageErrors   several of them, told at once                             exit 2
     │   └── LimitError    this machine cannot hold what was asked for                 exit 2
     ├── NotMeasuredError  a result is asked for what its run did not measure          exit 1
     ├── RunFileError      a run file cannot be written, or is not one                 exit 2
@@ -12,6 +13,7 @@
     └── EngineError       the load could not be generated                             exit 1
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -47,6 +49,15 @@ class UsageError(WsloadError):
     """A flag, or a value in a file, that cannot be used; `what` begins with its name."""
 
     exit_code = ExitCode.USAGE
+
+
+class UsageErrors(UsageError):
+    """Several mistakes of one file; `unshown` more were found."""
+
+    def __init__(self, errors: Sequence[UsageError], unshown: int = 0) -> None:
+        super().__init__("\n".join(str(error) for error in errors), f"{unshown} more." if unshown else "")
+        self.errors = tuple(errors)
+        self.unshown = unshown
 
 
 class LimitError(UsageError):

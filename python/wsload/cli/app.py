@@ -11,12 +11,15 @@ from wsload.cli.compare import compare
 from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
 from wsload.cli.help import GroupedCommand
+from wsload.cli.history import history_app
+from wsload.cli.replay import replay
 from wsload.cli.report import report
 from wsload.cli.run import run
+from wsload.cli.scenarios import check, init
 from wsload.cli.serve import serve_app
 from wsload.cli.timeline import timeline_app
 from wsload.cli.web import WebCommand
-from wsload.errors import ExitCode, WsloadError
+from wsload.errors import ExitCode, UsageErrors, WsloadError
 
 app = typer.Typer(
     name="wsload",
@@ -40,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return int(app(given, prog_name="wsload", standalone_mode=False) or ExitCode.OK)
+    except UsageErrors as found:
+        for one in found.errors:
+            _complain(one.what, one.remedy)
+        if found.unshown:
+            _complain(f"{found.unshown} more of them are not shown", "")
+        return found.exit_code
     except WsloadError as error:
         _complain(error.what, error.remedy)
         return error.exit_code
@@ -98,6 +107,8 @@ def _root(
 
 
 app.command(cls=WebCommand)(run)
+app.command(cls=GroupedCommand)(check)
+app.command(cls=GroupedCommand)(init)
 app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(compare)
 app.command(cls=GroupedCommand)(connect)

@@ -9,6 +9,7 @@ from wsload.cli.choices import Arrivals, Format, TlsVersion
 from wsload.cli.exports import EXPORT_HELP
 from wsload.cli.web import HELP as WEB_HELP
 
+SCENARIO = "Scenario"
 LOAD = "Load"
 MESSAGES = "Messages"
 CONNECTIONS = "Connections"
@@ -24,8 +25,30 @@ def _default(text: str) -> str:
     return f"  [default: {text}]"
 
 
-Url = Annotated[
-    str, Argument(metavar="URL", help="Where to connect: ws://host:port/path, wss:// for TLS", show_default=False)
+Target = Annotated[
+    str,
+    Argument(
+        metavar="URL|FILE",
+        help="Where to connect: ws://host:port/path, wss:// for TLS; or a scenario: a .yaml file,"
+        " or the .wsload file of a run to repeat",
+        show_default=False,
+    ),
+]
+ScenarioPath = Annotated[Path, Argument(metavar="FILE", help="A scenario (.yaml).", show_default=False)]
+Variable = Annotated[
+    list[str] | None,
+    Option("--var", metavar="NAME=VALUE", help="Variable of the scenario. Repeatable.", rich_help_panel=SCENARIO),
+]
+Environment = Annotated[
+    str | None,
+    Option("--env", metavar="NAME", help="Use the variables of this environment.", rich_help_panel=SCENARIO),
+]
+EnvFile = Annotated[
+    Path | None,
+    Option("--env-file", metavar="FILE", help="Variables from a dotenv or YAML file.", rich_help_panel=SCENARIO),
+]
+DryRun = Annotated[
+    bool, Option("--dry-run", help="Print the resolved plan and send nothing.", rich_help_panel=SCENARIO)
 ]
 
 Connections = Annotated[

@@ -1,10 +1,11 @@
 """`wsload run`: flags to scenario, scenario to result."""
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from wsload.cli import exports, flags, values
+import typer
+
+from wsload.cli import exports, flags, scenarios, values
 from wsload.cli.choices import Format, TlsVersion
 from wsload.cli.web import beside
 from wsload.errors import ExitCode
@@ -12,11 +13,15 @@ from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from wsload.engine import RunRequest, RunResult
-    from wsload.scenario import Proxy
 
 
 def run(
-    url: flags.Url,
+    context: typer.Context,
+    target: flags.Target,
+    var: flags.Variable = None,
+    env: flags.Environment = None,
+    env_file: flags.EnvFile = None,
+    dry_run: flags.DryRun = False,
     connections: flags.Connections = "1",
     duration: flags.Duration = None,
     iterations: flags.Iterations = None,
@@ -90,6 +95,9 @@ def run(
 ) -> int:
     """Put load on a WebSocket service and measure it.
 
+    FILE is a scenario: flags that are given have precedence over it. The file of a run repeats that run; what is not
+    in it, its secrets, is given again by --var.
+
     Without a rate each connection sends, waits for the reply and sends again (closed loop). With --rate or
     --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).
 
@@ -102,84 +110,113 @@ def run(
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
     exports.check_exports(export or ())
-    load = LoadModel(
-        connections=values.quantity("--connections", parse_count, connections),
-        connect_rate_per_s=values.maybe("--connect-rate", parse_rate, connect_rate),
-        duration_ns=values.maybe("--duration", parse_duration, duration),
-        iterations=values.maybe("--iterations", parse_count, iterations),
-        warmup_ns=values.quantity("--warmup", parse_duration, warmup),
-        publishers=values.maybe("--publishers", parse_count, publishers),
-        idle=idle,
-        echo=echo,
-        rate_per_s=values.maybe("--rate", parse_rate, rate),
-        rate_per_conn_per_s=values.maybe("--rate-per-conn", parse_rate, rate_per_conn),
-        stages=tuple(values.stage(text) for text in stage or ()),
-        arrivals=arrivals.value if arrivals else None,
-        think=None if think is None else values.think(think),
-        connection_lifetime_ns=values.maybe("--connection-lifetime", parse_duration, connection_lifetime),
-        in_flight=values.maybe("--in-flight", parse_count, in_flight),
-        grain_ns=values.quantity("--grain", parse_duration, grain),
-    )
-    size_bytes = values.maybe("--size", parse_size, size)
-    scenario = Scenario(
-        target=url,
-        params=values.pairs("--param", param),
-        headers=values.headers(header),
-        cookies=values.pairs("--cookie", cookie),
-        keep_cookies=cookie_jar,
-        user=user,
-        bearer=bearer,
-        subprotocols=tuple(subprotocol or ()),
-        require_subprotocol=require_subprotocol,
-        origin=origin,
-        compression=None if compress is None else parse_compression(compress),
-        connect_to=connect_to,
-        proxy=_proxy(proxy, url),
-        tls=TlsOptions(
-            cacert=cacert,
-            cert=cert,
-            key=key,
-            insecure=insecure,
-            server_name=sni,
-            min_version=tls_min.value,
-            max_version=tls_max.value,
-            resume=tls_resume,
+    # Each field with the flag that sets it: over a scenario file only flags that were given have a say.
+    load = {
+        "connections": ("connections", values.quantity("--connections", parse_count, connections)),
+        "connect_rate_per_s": ("connect_rate", values.maybe("--connect-rate", parse_rate, connect_rate)),
+        "duration_ns": ("duration", values.maybe("--duration", parse_duration, duration)),
+        "iterations": ("iterations", values.maybe("--iterations", parse_count, iterations)),
+        "warmup_ns": ("warmup", values.quantity("--warmup", parse_duration, warmup)),
+        "publishers": ("publishers", values.maybe("--publishers", parse_count, publishers)),
+        "idle": ("idle", idle),
+        "echo": ("echo", echo),
+        "rate_per_s": ("rate", values.maybe("--rate", parse_rate, rate)),
+        "rate_per_conn_per_s": ("rate_per_conn", values.maybe("--rate-per-conn", parse_rate, rate_per_conn)),
+        "stages": ("stage", tuple(values.stage(text) for text in stage or ())),
+        "arrivals": ("arrivals", arrivals.value if arrivals else None),
+        "think": ("think", None if think is None else values.think(think)),
+        "connection_lifetime_ns": (
+            "connection_lifetime",
+            values.maybe("--connection-lifetime", parse_duration, connection_lifetime),
         ),
-        message=Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
-        first_message=first_message,
-        match=match,
-        match_received=match_received,
-        load=load,
-        connect_timeout_ns=values.quantity("--connect-timeout", parse_duration, connect_timeout),
-        reply_timeout_ns=values.quantity("--reply-timeout", parse_duration, reply_timeout),
-        reconnect_attempts=values.attempts(reconnect),
-        source_ips=tuple(source_ip or ()),
-        serialize_connects=serialize_connects,
-        max_frame_bytes=values.quantity("--max-frame", parse_size, max_frame),
-        max_message_bytes=values.quantity("--max-message", parse_size, max_message),
-        fragment_bytes=values.maybe("--fragment", parse_size, fragment),
-        ping_interval_ns=values.maybe("--ping-interval", parse_duration, ping_interval),
-        ping_timeout_ns=values.maybe("--ping-timeout", parse_duration, ping_timeout),
-        close_code=values.close_code(close_code),
-        close_reason=close_reason,
-        thresholds=tuple(threshold or ()),
-        record=None if no_record else values.recording(record_connections, keep_on, record_payload, record_limit),
-        **({} if seed is None else {"seed": values.seed(seed)}),
-    )
+        "in_flight": ("in_flight", values.maybe("--in-flight", parse_count, in_flight)),
+        "grain_ns": ("grain", values.quantity("--grain", parse_duration, grain)),
+    }
+    tls = {
+        "cacert": ("cacert", cacert),
+        "cert": ("cert", cert),
+        "key": ("key", key),
+        "insecure": ("insecure", insecure),
+        "server_name": ("sni", sni),
+        "min_version": ("tls_min", tls_min.value),
+        "max_version": ("tls_max", tls_max.value),
+        "resume": ("tls_resume", tls_resume),
+    }
+    size_bytes = values.maybe("--size", parse_size, size)
+    sources = [
+        flag
+        for flag, given in (("message", message), ("message_file", message_file), ("size", size), ("binary", binary))
+        if given
+    ]
+    top = {
+        "params": ("param", values.pairs("--param", param)),
+        "headers": ("header", values.headers(header)),
+        "cookies": ("cookie", values.pairs("--cookie", cookie)),
+        "keep_cookies": ("cookie_jar", cookie_jar),
+        "user": ("user", user),
+        "bearer": ("bearer", bearer),
+        "subprotocols": ("subprotocol", tuple(subprotocol or ())),
+        "require_subprotocol": ("require_subprotocol", require_subprotocol),
+        "origin": ("origin", origin),
+        "compression": ("compress", None if compress is None else parse_compression(compress)),
+        "connect_to": ("connect_to", connect_to),
+        "message": (
+            (sources or ["message"])[0],
+            Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
+        ),
+        "first_message": ("first_message", first_message),
+        "match": ("match", match),
+        "match_received": ("match_received", match_received),
+        "connect_timeout_ns": (
+            "connect_timeout",
+            values.quantity("--connect-timeout", parse_duration, connect_timeout),
+        ),
+        "reply_timeout_ns": ("reply_timeout", values.quantity("--reply-timeout", parse_duration, reply_timeout)),
+        "reconnect_attempts": ("reconnect", values.attempts(reconnect)),
+        "source_ips": ("source_ip", tuple(source_ip or ())),
+        "serialize_connects": ("serialize_connects", serialize_connects),
+        "max_frame_bytes": ("max_frame", values.quantity("--max-frame", parse_size, max_frame)),
+        "max_message_bytes": ("max_message", values.quantity("--max-message", parse_size, max_message)),
+        "fragment_bytes": ("fragment", values.maybe("--fragment", parse_size, fragment)),
+        "ping_interval_ns": ("ping_interval", values.maybe("--ping-interval", parse_duration, ping_interval)),
+        "ping_timeout_ns": ("ping_timeout", values.maybe("--ping-timeout", parse_duration, ping_timeout)),
+        "close_code": ("close_code", values.close_code(close_code)),
+        "close_reason": ("close_reason", close_reason),
+        "record": (
+            "record",
+            None if no_record else values.recording(record_connections, keep_on, record_payload, record_limit),
+        ),
+        "thresholds": ("threshold", tuple(threshold or ())),
+    }
+    if seed is not None:
+        top["seed"] = ("seed", values.seed(seed))
+    if scenarios.is_scenario(target):
+        given = scenarios.given_flags(context)
+        if given & {"record_connections", "keep_on", "record_payload", "record_limit", "no_record"}:
+            given = {*given, "record"}
+        overrides = [
+            {name: value for name, (flag, value) in part.items() if flag in given} for part in (top, load, tls)
+        ]
+        scenario = scenarios.read(target, values.variables(var), env, env_file, overrides, proxy)
+    else:
+        values.refuse_variables(var, env, env_file)
+        every_top = {name: value for name, (_, value) in top.items()}
+        scenario = Scenario(
+            target=target,
+            proxy=scenarios.proxy_of(proxy, target),
+            load=LoadModel.model_validate({name: value for name, (_, value) in load.items()}),
+            tls=TlsOptions.model_validate({name: value for name, (_, value) in tls.items()}),
+            **every_top,
+        )
+    if dry_run:
+        scenarios.show_plan(scenario)
+        return ExitCode.OK
     request = RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
     with beside(request, web) as request:
         result = _execute(request, format, quiet=quiet)
     exports.finish_run(result, format, export or ())
     suspect = strict and result.exit_code == ExitCode.OK and not result.summary.verdict.trusted
     return ExitCode.SUSPECT if suspect else result.exit_code
-
-
-def _proxy(asked: str | None, url: str) -> "Proxy | None":
-    from wsload.scenario import environment_proxy, parse_address, parse_proxy
-
-    if asked == "env":
-        return environment_proxy(parse_address(url, []), dict(os.environ))
-    return None if asked is None else parse_proxy(asked)
 
 
 def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResult":  # noqa: A002

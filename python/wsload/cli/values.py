@@ -37,6 +37,19 @@ def pairs(flag: str, texts: Sequence[str] | None) -> tuple[tuple[str, str], ...]
     return tuple(_split(flag, text, "=", f"Write {flag} NAME=VALUE.") for text in texts or ())
 
 
+def variables(texts: Sequence[str] | None) -> dict[str, str]:
+    """Variables: `NAME=VALUE`; the last of a name holds."""
+    return dict(pairs("--var", texts))
+
+
+def refuse_variables(var: object, env: object, env_file: object) -> None:
+    """Without a scenario there are no variables."""
+    for flag, given in (("--var", var), ("--env", env), ("--env-file", env_file)):
+        if given:
+            remedy = "Name a scenario file instead of a URL; `wsload init` writes one."
+            raise UsageError(f"{flag}: only a scenario has variables", remedy)
+
+
 def labels(texts: Sequence[str] | None) -> dict[str, str]:
     """Labels: `KEY=VALUE`, each key once."""
     found: dict[str, str] = {}

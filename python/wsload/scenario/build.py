@@ -30,7 +30,7 @@ from wsload.scenario.plan import (
     PlanTls,
 )
 from wsload.scenario.record import plan_record
-from wsload.scenario.url import Address, parse_address
+from wsload.scenario.url import Address
 from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching, read_pem
 
 INTERVAL_NS = 10**9
@@ -46,7 +46,7 @@ def build_plan(scenario: Scenario) -> Plan:
     Raises:
         UsageError: a message file cannot be read, or is not text and should be.
     """
-    address = parse_address(scenario.target, list(scenario.params))
+    address = scenario.address
     first = scenario.first_message
     return Plan(
         target=PlanTarget(
@@ -72,11 +72,12 @@ def build_plan(scenario: Scenario) -> Plan:
         connection_lifetime_ns=scenario.load.connection_lifetime_ns,
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
-        message=None if scenario.unscheduled else _message(scenario),
+        message=None if scenario.unscheduled or scenario.program else _message(scenario),
         first_message=None
         if first is None
         else PlanMessage(name="first", kind="text", payload=first.encode(), template="{{" in first),
         matching=_matching(scenario),
+        program=scenario.program,
         publishers=scenario.load.publishers,
         duration_ns=scenario.duration_ns,
         iterations=scenario.load.iterations,

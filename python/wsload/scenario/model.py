@@ -12,10 +12,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
+from wsload.scenario.origin import Origin
 from wsload.scenario.parts import Think
+from wsload.scenario.program import Program
 from wsload.scenario.record import Recording, check_recording
 from wsload.scenario.thresholds import parse_thresholds
-from wsload.scenario.url import parse_address
+from wsload.scenario.url import Address, parse_address, parse_template
 from wsload.scenario.wire import (
     MIN_PING_NS,
     Compression,
@@ -129,11 +131,14 @@ class Scenario(_Part):
     serialize_connects: bool = False
     thresholds: tuple[str, ...] = ()
     record: Recording | None = Recording()
+    program: Program | None = Field(default=None, exclude=True)
+    """The steps of a scenario file; stored with the plan, without secrets and rows."""
+    origin_file: Origin | None = None
     seed: int = Field(default_factory=lambda: secrets.randbits(32))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_tls(self.tls, parse_address(self.target, list(self.params)).scheme)
+        check_tls(self.tls, self.address.scheme)
         check_close(self.close_code, self.close_reason)
         if self.connect_to is not None:
             parse_dial(self.connect_to)
@@ -332,6 +337,9 @@ class Scenario(_Part):
             f"{given[-1] if given else ''}: {given[0] if given else ''} is given as well",
             "Name one source of the message.",
         )
+        if self.program is not None:
+            of_flags = [*given, *(flag for flag, value in self._of_one_message() if value)]
+            _require(not of_flags, f"{(of_flags or [''])[0]}: the scenario file has the messages", "Drop it.")
         if quiet := self.unscheduled:
             _require(
                 not given,
@@ -341,6 +349,15 @@ class Scenario(_Part):
             _require(not message.binary, f"--binary: {quiet} has no message of its own", "Drop one of the two.")
         size = message.size_bytes
         _require(size is None or 0 <= size <= MAX_MESSAGE_BYTES, f"--size: {size} bytes", "It takes 0 bytes to 64 MiB.")
+
+    def _of_one_message(self) -> tuple[tuple[str, bool], ...]:
+        return (
+            ("--binary", self.message.binary),
+            ("--first-message", self.first_message is not None),
+            ("--match", self.match != "order"),
+            ("--match-received", self.match_received is not None),
+            ("--echo", self.load.echo),
+        )
 
     def _check_handshake(self) -> None:
         for name, value in self.headers:
@@ -380,6 +397,12 @@ class Scenario(_Part):
         _require(self.user is None or ":" in self.user, "-u/--user: it has no ':'", "Write NAME:PASSWORD.")
         for flag, secret in (("--bearer", self.bearer), ("-u/--user", self.user)):
             _check_value(flag, secret or "")
+
+    @property
+    def address(self) -> Address:
+        """The target, taken apart; what differs between connections stands in it as a template."""
+        varies = self.program is not None and self.program.handshake_template
+        return (parse_template if varies else parse_address)(self.target, list(self.params))
 
     @property
     def total_rate_per_s(self) -> float:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+REDACTED = "***"
+
 Payload = Annotated[
     bytes,
     BeforeValidator(lambda value: base64.b64decode(value, validate=True) if isinstance(value, str) else value),

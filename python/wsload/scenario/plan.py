@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from wsload.scenario.parts import REDACTED as REDACTED
 from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
 from wsload.scenario.program import Program
 
-REDACTED = "***"
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -241,4 +241,6 @@ class Plan(Frozen):
         if self.record:
             names = tuple(secret.model_copy(update={"value": REDACTED}) for secret in self.record.secrets)
             updates["record"] = self.record.model_copy(update={"secrets": names})
+        if self.program:
+            updates["program"] = self.program.redacted()
         return self.model_copy(update=updates)

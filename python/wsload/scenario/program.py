@@ -3,11 +3,11 @@
 What each field means stands there. Optional parts are unions of one-key objects, as serde writes enums.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
+from wsload.scenario.parts import REDACTED, Frozen, KeyPair, Payload, Think
 
 
 class Name(Frozen):
@@ -363,6 +363,15 @@ class Program(Frozen):
     messages: tuple[Outgoing, ...]
     users: tuple[User, ...]
     handshake_template: bool = False
+
+    def redacted(self) -> Self:
+        """As it may be stored: without the values of secrets, and without rows, which may be many."""
+        hidden = [
+            one.model_copy(update={"value": REDACTED}) if one.secret and one.value is not None else one
+            for one in self.variables
+        ]
+        data = self.data and self.data.model_copy(update={"rows": ()})
+        return self.model_copy(update={"variables": tuple(hidden), "data": data})
 
 
 for _model in (NotCondition, RepeatStep, ForEachStep, IfStep):

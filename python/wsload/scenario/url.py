@@ -1,11 +1,14 @@
 """Target addresses (RFC 6455 section 3): taken apart, checked, and never shown with their password."""
 
 import base64
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from wsload.errors import UsageError
 
+_PLACEHOLDER = re.compile(r"(?<!\\)\{\{.*?\}\}", re.DOTALL)
+_MARK = "wsload0placeholder0"
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
@@ -47,6 +50,26 @@ def parse_address(url: str, params: list[tuple[str, str]]) -> Address:
         host_header=bracketed if default else f"{bracketed}:{port}",
         authorization=_authorization(parts),
     )
+
+
+def parse_template(url: str, params: list[tuple[str, str]]) -> Address:
+    """As `parse_address`, of a URL with `{{placeholders}}` behind host and port: `resource` is a template.
+
+    Raises:
+        UsageError: as for `parse_address`.
+    """
+    held: list[str] = []
+
+    def hide(text: str) -> str:
+        def word(match: re.Match[str]) -> str:
+            held.append(match[0])
+            return f"{_MARK}{len(held) - 1}x"
+
+        return _PLACEHOLDER.sub(word, text)
+
+    address = parse_address(hide(url), [(name, hide(value)) for name, value in params])
+    resource = re.sub(rf"{_MARK}(\d+)x", lambda match: held[int(match[1])], address.resource)
+    return replace(address, resource=resource)
 
 
 def parse_authority(text: str) -> tuple[str | None, int | None]:

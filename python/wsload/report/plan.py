@@ -1,0 +1,236 @@
+"""A resolved scenario as a person reads it: target, load, users with their steps, variables with secrets masked."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from wsload.report.text import printable, shortened
+from wsload.scenario import Scenario, build_plan, redact_url
+from wsload.scenario.parts import REDACTED, ExponentialThink, FixedThink, JsonKey, RegexKey, Think, UniformThink
+from wsload.scenario.plan import ClosedLoad, IdleLoad, OpenLoad, Plan
+from wsload.scenario.program import (
+    Capture,
+    CloseStep,
+    Expect,
+    ExpectStep,
+    ForEachStep,
+    IfStep,
+    JsonCapture,
+    Program,
+    RegexCapture,
+    RepeatStep,
+    Reply,
+    SendStep,
+    SetStep,
+    Step,
+    ThinkStep,
+    WaitForStep,
+)
+from wsload.units import format_count, format_duration, format_rate
+
+MAX_SHOWN = 100
+
+
+def plan_text(scenario: Scenario) -> str:
+    """The plan in lines, each safe to print."""
+    plan = build_plan(scenario)
+    lines = list(_lines(scenario, plan.redacted(), _row_count(plan)))
+    lines += [f"warning: {text}" for text in warnings(plan)]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _row_count(plan: Plan) -> int:
+    return len(plan.program.data.rows) if plan.program and plan.program.data else 0
+
+
+def warnings(plan: Plan) -> list[str]:
+    """What the plan can hardly do."""
+    load, program = plan.load, plan.program
+    if not isinstance(load, OpenLoad) or program is None:
+        return []
+    weights = sum(user.weight for user in program.users)
+    busy_ns = sum(user.weight * _think_ns(user.iterate) for user in program.users) / weights
+    peak = max([load.rate_per_s, *(stage.target_per_s for stage in load.stages)])
+    needed = peak * busy_ns / 1e9
+    if needed <= plan.connections:
+        return []
+    carried = format_rate(plan.connections / busy_ns * 1e9)
+    return [
+        f"{format_count(plan.connections)} connections cannot carry {format_rate(peak)}: an iteration thinks for"
+        f" {format_duration(round(busy_ns))}, so they carry {carried} at most."
+        f" Take {format_count(int(needed) + 1)} connections, or think less."
+    ]
+
+
+def _think_ns(steps: Sequence[Step]) -> float:
+    total = 0.0
+    for step in steps:
+        match step:
+            case ThinkStep(law=FixedThink(span_ns=span)):
+                total += span
+            case ThinkStep(law=UniformThink(low_ns=low, high_ns=high)):
+                total += (low + high) / 2
+            case ThinkStep(law=ExponentialThink(mean_ns=mean)):
+                total += mean
+            case RepeatStep():
+                total += step.times * _think_ns(step.steps)
+            case ForEachStep():
+                total += len(step.values) * _think_ns(step.steps)
+            case IfStep():
+                total += min(_think_ns(step.then), _think_ns(step.otherwise))
+    return total
+
+
+def _lines(scenario: Scenario, plan: Plan, rows: int) -> Iterator[str]:
+    if scenario.origin_file and scenario.origin_file.name:
+        yield f"scenario     {scenario.origin_file.name}"
+    yield f"target       {redact_url(scenario.target)}"
+    for name, value in plan.handshake.headers:
+        yield f"header       {name}: {value}"
+    for name, _ in plan.handshake.cookies:
+        yield f"cookie       {name}={REDACTED}"
+    if plan.handshake.subprotocols:
+        yield f"subprotocols {', '.join(plan.handshake.subprotocols)}"
+    yield f"load         {_load(plan)}"
+    yield f"seed         {plan.seed:x}"
+    program = plan.program
+    if program is None:
+        return
+    if program.data:
+        how = f"{program.data.order}, then {program.data.exhausted}"
+        yield f"data         {format_count(rows)} rows, one for each {program.data.bind}, {how}"
+    columns = set(program.data.columns) if program.data else set()
+    for place, one in enumerate(program.variables):
+        value = "from the data" if place in columns else "set by a step" if one.value is None else repr(one.value)
+        yield f"variable     {one.name} = {REDACTED if one.secret and one.value is not None else shortened(value, MAX_SHOWN)}"
+    for user in program.users:
+        share = f", weight {user.weight}" if len(program.users) > 1 else ""
+        yield f"{user.name}{share}; a failed step: {user.on_error}"
+        for title, steps in (("on_open", user.on_open), ("iterate", user.iterate)):
+            if steps:
+                yield f"  {title}"
+                yield from step_lines(program, steps, 4)
+        for rule in user.on_message:
+            tail = ", passed on" if rule.pass_on else ""
+            yield f"  on_message when {_conditions(rule.when)}{_captures(program, rule.captures)}{tail}"
+            yield from step_lines(program, rule.steps, 4)
+        for every in user.every:
+            yield f"  every {format_duration(every.period_ns)}"
+            yield from step_lines(program, every.steps, 4)
+    for text in scenario.thresholds:
+        yield f"threshold    {text}"
+
+
+def _load(plan: Plan) -> str:
+    parts = [f"{format_count(plan.connections)} connections"]
+    if plan.connect_rate_per_s:
+        parts.append(f"opened at {format_rate(plan.connect_rate_per_s)}")
+    match plan.load:
+        case OpenLoad(rate_per_s=rate, stages=stages, arrivals=arrivals):
+            at = " → ".join(
+                f"{format_rate(one.target_per_s)} over {format_duration(one.duration_ns)}" for one in stages
+            )
+            parts.append(f"{at or format_rate(rate)}, {arrivals}")
+        case ClosedLoad(in_flight=in_flight):
+            parts.append(f"closed loop, {in_flight} in flight")
+        case IdleLoad():
+            parts.append("nothing scheduled")
+    if plan.duration_ns is not None:
+        parts.append(f"for {format_duration(plan.duration_ns)}")
+    if plan.iterations is not None:
+        parts.append(f"{format_count(plan.iterations)} iterations")
+    return ", ".join(parts)
+
+
+def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator[str]:
+    """Steps, one a line."""
+    pad = " " * indent
+    for step in steps:
+        match step:
+            case SendStep(message=message):
+                one = program.messages[message]
+                body = (
+                    one.payload.decode()
+                    if one.kind == "text"
+                    else f"{len(one.payload)} bytes, {one.payload[:16].hex()}"
+                )
+                name = program.names[one.name].name
+                yield f"{pad}send {name}: {shortened(body, MAX_SHOWN)}{_reply(one.reply)}"
+            case ExpectStep(expect=expect) | WaitForStep(expect=expect):
+                yield f"{pad}{step.do} {_expect(program, expect)}"
+            case ThinkStep(law=law):
+                yield f"{pad}think {_law(law)}"
+            case RepeatStep():
+                yield f"{pad}repeat {step.times} times"
+                yield from step_lines(program, step.steps, indent + 2)
+            case ForEachStep():
+                name = program.variables[step.variable].name
+                yield f"{pad}for each {name} of {shortened(', '.join(step.values), MAX_SHOWN)}"
+                yield from step_lines(program, step.steps, indent + 2)
+            case IfStep():
+                yield f"{pad}if {step.value} {_dump(step.test)}"
+                yield from step_lines(program, step.then, indent + 2)
+                if step.otherwise:
+                    yield f"{pad}else"
+                    yield from step_lines(program, step.otherwise, indent + 2)
+            case SetStep():
+                yield f"{pad}set {program.variables[step.variable].name} = {shortened(step.value, MAX_SHOWN)}"
+            case CloseStep():
+                yield f"{pad}close {step.code} {step.reason}".rstrip()
+            case _:
+                yield f"{pad}{step.do}"
+
+
+def _reply(reply: Reply | None) -> str:
+    if reply is None:
+        return ""
+    if reply.key is None:
+        how = "the next message"
+    elif reply.key.sent == reply.key.received:
+        how = f"the same {_key(reply.key.sent)}"
+    else:
+        how = f"{_key(reply.key.received)} = {_key(reply.key.sent)} of ours"
+    return f"  ← {how} within {format_duration(reply.within_ns)}"
+
+
+def _key(key: object) -> str:
+    match key:
+        case JsonKey(path=text) | RegexKey(expression=text):
+            return text
+    return "payload"
+
+
+def _expect(program: Program, expect: Expect) -> str:
+    what = _conditions(expect.conditions) or "any message"
+    if expect.nothing:
+        what = f"no message {what}" if expect.conditions else "nothing"
+    times = f" × {expect.count}" if expect.count > 1 else ""
+    return f"{what}{times} within {format_duration(expect.within_ns)}{_captures(program, expect.captures)}"
+
+
+def _conditions(conditions: Sequence[object]) -> str:
+    return " and ".join(_dump(one) for one in conditions)
+
+
+def _dump(value: object) -> str:
+    dumped = value.model_dump(mode="json", by_alias=True) if hasattr(value, "model_dump") else value
+    return shortened(json.dumps(dumped, ensure_ascii=False), MAX_SHOWN)
+
+
+def _captures(program: Program, captures: Sequence[Capture]) -> str:
+    def source(one: Capture) -> str:
+        match one.source:
+            case JsonCapture(query=text) | RegexCapture(regex=text):
+                return text
+        return _dump(one.source)
+
+    found = [f"{program.variables[one.variable].name} = {source(one)}" for one in captures]
+    return f", keep {', '.join(found)}" if found else ""
+
+
+def _law(law: Think) -> str:
+    match law:
+        case FixedThink(span_ns=span):
+            return format_duration(span)
+        case UniformThink(low_ns=low, high_ns=high):
+            return f"{format_duration(low)} to {format_duration(high)}"
+    return f"{format_duration(law.mean_ns)} on average"
