@@ -7,10 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PATH = ROOT / "docs" / "cli.md"
-<<<<<<< HEAD
 COMMANDS = (
     "",
     "run",
+    "check",
+    "init",
     "serve echo",
     "serve broadcast",
     "serve faults",
@@ -21,9 +22,6 @@ COMMANDS = (
     "history show",
     "doctor",
 )
-=======
-COMMANDS = ("", "run", "check", "init", "serve echo", "serve broadcast", "serve faults", "report", "doctor")
->>>>>>> 7bf2a2d (Scenarios in YAML: read with line and column, variables resolved, steps compiled into the plan's program)
 
 
 def page() -> str:

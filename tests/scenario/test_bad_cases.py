@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from scenario.bad_cases import BAD_CASES, FILES
 
+from scenario.bad_cases import BAD_CASES, FILES
 from wsload.cli.app import main
 from wsload.errors import ExitCode, UsageError
 from wsload.scenario.source import load_scenario
@@ -27,7 +27,9 @@ def test_all_mistakes_of_a_file_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("s.yaml").write_text("target: ws://h/\niterate:\n  - send: say\n  - send: {text: '{{who}}'}\n", encoding="utf-8")
+    Path("s.yaml").write_text(
+        "target: ws://h/\niterate:\n  - send: say\n  - send: {text: '{{who}}'}\n", encoding="utf-8"
+    )
     assert main(["check", "s.yaml"]) == ExitCode.USAGE
     told = capsys.readouterr().err.splitlines()
     assert told == [
@@ -44,12 +46,21 @@ GIVEN = "target: ws://{{host}}/\nvariables: {host: a}\nenvironments: {staging: {
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("--env stagin", "error: --env: no environment is called 'stagin'\n       Did you mean staging? The file has staging.\n"),
-        ("--env host=b", "error: --env: 'host=b' is no name of an environment\n       A variable is given by --var host=b.\n"),
+        (
+            "--env stagin",
+            "error: --env: no environment is called 'stagin'\n       Did you mean staging? The file has staging.\n",
+        ),
+        (
+            "--env host=b",
+            "error: --env: 'host=b' is no name of an environment\n       A variable is given by --var host=b.\n",
+        ),
         ("--var hots=b", "error: --var: the scenario has no variable 'hots'\n       Did you mean host? It has host.\n"),
         ("--var host", "error: --var: 'host' has no '='\n       Write --var NAME=VALUE.\n"),
         ("--env-file .env", "error: --env-file: .env:2: no NAME=VALUE\n       Write one variable a line.\n"),
-        ("--env-file none", "error: --env-file: none: No such file or directory\n       Name a file that can be read.\n"),
+        (
+            "--env-file none",
+            "error: --env-file: none: No such file or directory\n       Name a file that can be read.\n",
+        ),
     ],
 )
 def test_values_from_outside_are_checked_too(

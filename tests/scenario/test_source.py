@@ -101,11 +101,14 @@ iterate: [ping]
 
 
 def test_lives_of_captured_values(tmp_path: Path) -> None:
-    text = HEAD + """
+    text = (
+        HEAD
+        + """
 on_open: [{expect: {capture: {a: $.a, b: {json: $.b, sticky: true}}}}]
 iterate: [{expect: {capture: {c: $.c, a: {regex: "a=(.)"}}}}, {set: {d: "{{c}}"}}]
 on_message: [{when: {type: binary}, capture: {e: {bytes: [0, 2]}}, continue: true}]
 """
+    )
     program = program_of(text, tmp_path)
     lives = {one.name: one.lives for one in program.variables}
     assert lives == {"a": "connection", "b": "slot", "c": "iteration", "d": "iteration", "e": "connection"}
@@ -114,19 +117,24 @@ on_message: [{when: {type: binary}, capture: {e: {bytes: [0, 2]}}, continue: tru
 
 
 def test_names_of_messages_and_what_counts_in_the_totals(tmp_path: Path) -> None:
-    text = HEAD + """
+    text = (
+        HEAD
+        + """
 messages: {say: {text: x}}
 on_open: [{send: {json: {type: login}}}, {send: say}]
 iterate: [{send: {text: a}}, {send: {text: b}}, {send: say}, {send: {name: own, text: c}}]
 every: {period: 5s, send: {text: hb, name: beat}}
 """
+    )
     names = {one.name: one.total for one in program_of(text, tmp_path).names}
     assert names == {"message": True, "message 2": True, "say": True, "own": True, "beat": False, "login": False}
 
 
 def test_every_kind_of_payload(tmp_path: Path) -> None:
     (tmp_path / "m.bin").write_bytes(b"\x00\xff")
-    text = HEAD + """
+    text = (
+        HEAD
+        + """
 iterate:
   - send: {hex: "01ff"}
   - send: {base64: AQI=}
@@ -135,6 +143,7 @@ iterate:
   - send: {json: null}
   - send: {json: [1, 1.5, true, {a: é}]}
 """
+    )
     sent = [(one.kind, one.payload) for one in program_of(text, tmp_path).messages]
     assert sent == [
         ("binary", b"\x01\xff"), ("binary", b"\x01\x02"), ("binary", b"\x00\xff"),
@@ -192,5 +201,19 @@ def test_a_run_of_flags_is_repeated_as_well() -> None:
     again = repeat_scenario(stored, "r.wsload", Inputs(), Overrides({}, {"connections": 4}))
     assert build_plan(again) == build_plan(first).model_copy(update={"connections": 4})
     stored["headers"] = [["Authorization", "***"]]
-    with pytest.raises(UsageError, match="-H/--header: r.wsload does not hold a secret"):
+    with pytest.raises(UsageError, match=r"-H/--header: r\.wsload does not hold a secret"):
         repeat_scenario(stored, "r.wsload", Inputs(), Overrides())
+
+
+BLOCKS = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_examples_of_the_docs_are_scenarios(number: int, tmp_path: Path) -> None:
+    program_of(BLOCKS[number].partition("```")[0], tmp_path)
+
+
+def test_the_starter_is_a_scenario(tmp_path: Path) -> None:
+    from wsload.scenario.source.starter import STARTER
+
+    assert [one.name for one in program_of(STARTER, tmp_path).names] == ["say", "pong", "login", "subscribe"]

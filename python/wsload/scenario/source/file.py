@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from wsload.errors import UsageError
 from wsload.scenario.parts import Think
-from wsload.scenario.words import parse_attempts, parse_seed, parse_think
 from wsload.scenario.wire import parse_compression
+from wsload.scenario.words import parse_attempts, parse_seed, parse_think
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 SCHEMA_TITLE = "wsload scenario"
