@@ -20,8 +20,11 @@ COMMANDS = (
     "history add",
     "history list",
     "history show",
+    "connect",
+    "replay",
     "timeline show",
     "timeline import",
+    "timeline diff",
     "doctor",
 )
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from wsload import __version__
 from wsload.errors import UsageError
 from wsload.results import Event, Flag, Header
-from wsload.scenario.plan import REDACTED
+from wsload.scenario.parts import REDACTED
 
 MAX_HAR_BYTES = 1 << 30
 OPCODES = {"text": 1, "binary": 2}
