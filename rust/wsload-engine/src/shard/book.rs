@@ -144,6 +144,11 @@ impl Book {
         intended_ns < self.intervals.warmup_end_ns
     }
 
+    /// Whether the open interval is one of the warm-up.
+    pub(super) fn warms_up_now(&self) -> bool {
+        self.intervals.is_warmup()
+    }
+
     /// Where what belongs to no message is counted.
     #[inline]
     pub(super) fn now(&mut self) -> &mut Recorder {

@@ -352,7 +352,9 @@ impl Shard {
 impl super::book::Book {
     fn sent_of(&self, exchange: Exchange) -> Sent {
         let Exchange { name, intended_ns, sent_ns } = exchange;
-        Sent { intended_ns, sent_ns, warmup: self.is_warmup(intended_ns), name }
+        // What lies beside the iterations may happen before there is a schedule.
+        let warmup = if self.counts(name) { self.is_warmup(intended_ns) } else { self.warms_up_now() };
+        Sent { intended_ns, sent_ns, warmup, name }
     }
 
     /// A step sent a message.
