@@ -51,7 +51,7 @@ class UsageError(WsloadError):
     exit_code = ExitCode.USAGE
 
 
-class UsageErrors(UsageError):
+class UsageErrors(UsageError):  # noqa: N818 - several errors
     """Several mistakes of one file; `unshown` more were found."""
 
     def __init__(self, errors: Sequence[UsageError], unshown: int = 0) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Mistakes in scenario files: the file, and all that is said about it. It is held by test_bad_cases.py."""
 
 FILES: dict[str, bytes] = {

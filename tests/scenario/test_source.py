@@ -201,5 +201,19 @@ def test_a_run_of_flags_is_repeated_as_well() -> None:
     again = repeat_scenario(stored, "r.wsload", Inputs(), Overrides({}, {"connections": 4}))
     assert build_plan(again) == build_plan(first).model_copy(update={"connections": 4})
     stored["headers"] = [["Authorization", "***"]]
-    with pytest.raises(UsageError, match="-H/--header: r.wsload does not hold a secret"):
+    with pytest.raises(UsageError, match=r"-H/--header: r\.wsload does not hold a secret"):
         repeat_scenario(stored, "r.wsload", Inputs(), Overrides())
+
+
+BLOCKS = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").split("```yaml\n")[1:]
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_examples_of_the_docs_are_scenarios(number: int, tmp_path: Path) -> None:
+    program_of(BLOCKS[number].partition("```")[0], tmp_path)
+
+
+def test_the_starter_is_a_scenario(tmp_path: Path) -> None:
+    from wsload.scenario.source.starter import STARTER
+
+    assert [one.name for one in program_of(STARTER, tmp_path).names] == ["say", "pong", "login", "subscribe"]

@@ -54,11 +54,12 @@ def warnings(plan: Plan) -> list[str]:
     if needed <= plan.connections:
         return []
     carried = format_rate(plan.connections / busy_ns * 1e9)
-    return [
+    text = (
         f"{format_count(plan.connections)} connections cannot carry {format_rate(peak)}: an iteration thinks for"
         f" {format_duration(round(busy_ns))}, so they carry {carried} at most."
         f" Take {format_count(int(needed) + 1)} connections, or think less."
-    ]
+    )
+    return [text]
 
 
 def _think_ns(steps: Sequence[Step]) -> float:
@@ -92,16 +93,25 @@ def _lines(scenario: Scenario, plan: Plan, rows: int) -> Iterator[str]:
         yield f"subprotocols {', '.join(plan.handshake.subprotocols)}"
     yield f"load         {_load(plan)}"
     yield f"seed         {plan.seed:x}"
-    program = plan.program
-    if program is None:
-        return
+    if plan.program:
+        yield from _variables(plan.program, rows)
+        yield from _users(plan.program)
+    for text in scenario.thresholds:
+        yield f"threshold    {text}"
+
+
+def _variables(program: Program, rows: int) -> Iterator[str]:
     if program.data:
         how = f"{program.data.order}, then {program.data.exhausted}"
         yield f"data         {format_count(rows)} rows, one for each {program.data.bind}, {how}"
     columns = set(program.data.columns) if program.data else set()
     for place, one in enumerate(program.variables):
         value = "from the data" if place in columns else "set by a step" if one.value is None else repr(one.value)
-        yield f"variable     {one.name} = {REDACTED if one.secret and one.value is not None else shortened(value, MAX_SHOWN)}"
+        hidden = one.secret and one.value is not None
+        yield f"variable     {one.name} = {REDACTED if hidden else shortened(value, MAX_SHOWN)}"
+
+
+def _users(program: Program) -> Iterator[str]:
     for user in program.users:
         share = f", weight {user.weight}" if len(program.users) > 1 else ""
         yield f"{user.name}{share}; a failed step: {user.on_error}"
@@ -116,8 +126,6 @@ def _lines(scenario: Scenario, plan: Plan, rows: int) -> Iterator[str]:
         for every in user.every:
             yield f"  every {format_duration(every.period_ns)}"
             yield from step_lines(program, every.steps, 4)
-    for text in scenario.thresholds:
-        yield f"threshold    {text}"
 
 
 def _load(plan: Plan) -> str:
@@ -141,7 +149,7 @@ def _load(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator[str]:
+def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator[str]:  # noqa: C901 - one case each
     """Steps, one a line."""
     pad = " " * indent
     for step in steps:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wsload import __version__, _core
 from wsload.scenario import Plan, Scenario, redact_url
-from wsload.scenario.plan import REDACTED
+from wsload.scenario.parts import REDACTED
 
 
 class Host(BaseModel):

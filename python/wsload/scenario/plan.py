@@ -4,8 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from wsload.scenario.parts import REDACTED as REDACTED
-from wsload.scenario.parts import Frozen, KeyPair, Payload, Think
+from wsload.scenario.parts import REDACTED, Frozen, KeyPair, Payload, Think
 from wsload.scenario.program import Program
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})

@@ -274,7 +274,7 @@ class Compiler:
             self.problems.add(place, f"more than {MAX_STEPS:,} steps", "Use repeat or for_each.")
         return tuple(found)
 
-    def _step(self, step: StepSpec, where: Where, place: Place) -> Iterator[Step]:
+    def _step(self, step: StepSpec, where: Where, place: Place) -> Iterator[Step]:  # noqa: C901, PLR0912 - one case each
         given = [key for name, key in _ACTIONS.items() if getattr(step, name) is not None]
         if not given:
             self.problems.add(place, "a step without anything to do", nearest("", _ACTIONS.values()))
@@ -520,7 +520,7 @@ class Compiler:
             nothing=spec.nothing,
         )
 
-    def _conditions(self, spec: Conditions, place: Place) -> tuple[Condition, ...]:
+    def _conditions(self, spec: Conditions, place: Place) -> tuple[Condition, ...]:  # noqa: C901 - one case each
         found: list[Condition] = []
         if spec.type:
             found.append(TypeCondition(type=spec.type))
@@ -593,7 +593,7 @@ class Compiler:
             self._refused(condition, place, "Write it as Rust's regex crate takes it.")
         return condition
 
-    def _test(self, key: str, value: Any, place: Place) -> Test:
+    def _test(self, key: str, value: Any, place: Place) -> Test:  # noqa: PLR0911 - one case each
         match key:
             case "eq" | "ne":
                 wanted = self.names.resolve(value, place) if isinstance(value, str) else value

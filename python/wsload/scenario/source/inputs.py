@@ -139,9 +139,9 @@ def _json(text: str, path: Path, where: str, *, lines: bool) -> list[Any]:
                 raise UsageError(f"{where}{path}:1: no list of objects", 'Write [{"name": "value"}, …].')
             return found
         rows = []
-        for number, line in enumerate(text.splitlines()):
-            if line.strip():
-                rows.append(json.loads(line))
+        for line in text.splitlines():
+            rows += [json.loads(line)] if line.strip() else []
+            number += 1
     except json.JSONDecodeError as error:
         what = f"{where}{path}:{number + error.lineno}:{error.colno}: not JSON: {error.msg}"
         raise UsageError(what, "Mend it there, or write CSV.") from None
@@ -157,7 +157,7 @@ def _objects(rows: list[Any], path: Path, where: str) -> tuple[tuple[str, ...], 
         if not isinstance(row, dict):
             raise UsageError(f"{where}{path}: row {number} is no object", 'Write {"name": "value"} for each row.')
         if set(row) != set(columns):
-            odd = sorted(set(row) ^ set(columns))[0]
+            odd = min(set(row) ^ set(columns))
             what = f"{where}{path}: row {number}: {odd!r} is not in every row"
             raise UsageError(what, "All rows have the same names.")
         values.append(tuple(row[name] for name in columns))

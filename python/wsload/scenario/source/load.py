@@ -9,11 +9,12 @@ from typing import Any
 from wsload.errors import UsageError
 from wsload.scenario.model import Scenario, Stage
 from wsload.scenario.origin import FileUsed, Origin
+from wsload.scenario.parts import REDACTED
 from wsload.scenario.plan import SECRET_HEADERS
 from wsload.scenario.source.compile import Compiler
 from wsload.scenario.source.file import ScenarioFile
 from wsload.scenario.source.inputs import Rows, read_env_file, read_rows, read_text
-from wsload.scenario.source.names import REDACTED, Names, Placeholder, pieces
+from wsload.scenario.source.names import Names, Placeholder, pieces
 from wsload.scenario.source.problems import Problems, nearest
 from wsload.scenario.source.shape import read_shape
 from wsload.scenario.source.tree import MAX_FILE_BYTES, Place, Tree, read_tree
@@ -177,7 +178,7 @@ def _rows(file: ScenarioFile, folder: Path, problems: Problems) -> Rows | None:
         return None
     for at, row in enumerate(rows):
         if set(row) != set(rows[0]):
-            odd = sorted(set(row) ^ set(rows[0]))[0]
+            odd = min(set(row) ^ set(rows[0]))
             problems.add(("data", "rows", at), f"{odd!r} is not in every row", "All rows have the same names.")
     problems.check()
     return Rows(tuple(rows[0]), tuple(tuple(row[name] for name in rows[0]) for row in rows))
@@ -298,7 +299,7 @@ def _check_in_flight(file: ScenarioFile, overrides: Overrides, problems: Problem
         problems.add(("load", "in_flight"), what, "Drop it: an iteration of several steps runs one at a time.")
 
 
-def _scenario(
+def _scenario(  # noqa: C901 - one rule for each part
     file: ScenarioFile, fields: dict[str, Any], overrides: Overrides, extra: dict[str, Any], problems: Problems
 ) -> Scenario:
     given = file.model_dump(include=set(_TOP_FIELDS), exclude_none=True)

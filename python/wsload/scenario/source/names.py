@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
-from wsload.scenario.parts import REDACTED as REDACTED
 from wsload.scenario.program import Variable
 from wsload.scenario.source.inputs import Rows
 from wsload.scenario.source.problems import Problems, nearest
@@ -234,7 +233,7 @@ class Names:
             return ""
         return self._named(piece, (head[0], path), (used, tail), place, fixed)
 
-    def _named(
+    def _named(  # noqa: C901, PLR0911 - one rule for each scope
         self,
         piece: Placeholder,
         target: tuple[str, tuple[str | int, ...]],
