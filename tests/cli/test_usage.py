@@ -19,7 +19,7 @@ COUNT = "Write it in digits or with k or M: 1000, 50k, 1M."
 
 BAD_INPUT = [
     # The address.
-    ("run", "URL: no argument", "missing argument 'URL'", RUN_HELP),
+    ("run", "URL: no argument", "missing argument 'URL|FILE'", RUN_HELP),
     ("run http://h/chat", "scheme", "URL: http://h/chat does not begin with ws:// or wss://",
      "A WebSocket address begins with ws://: ws://h/chat"),
     ("run h:9000", "no scheme", "URL: h:9000 does not begin with ws:// or wss://",

@@ -82,13 +82,41 @@ def check(
     env_file: flags.EnvFile = None,
     once: Annotated[bool, typer.Option("--once", help="Run one connection through it and show each step.")] = False,
 ) -> int:
-    """Check a scenario, print the plan it comes to, and send nothing."""
+    """Check a scenario and print the plan it comes to. Nothing is sent unless --once is given.
+
+    Exit codes: 0 the scenario is sound, and with --once all was as expected; 1 with --once something was not; 2 it
+    has mistakes.
+    """
     if not is_scenario(str(file)):
         raise UsageError(f"FILE: {file} is no scenario", "Name a .yaml file.")
     scenario = read(str(file), values.variables(var), env, env_file, ())
     show_plan(scenario)
-    del once
-    return ExitCode.OK
+    return _run_once(scenario) if once else ExitCode.OK
+
+
+def _run_once(scenario: "Scenario") -> int:
+    """One connection of each kind of user, one iteration of each, no schedule and no warm-up."""
+    import tempfile
+
+    from wsload.engine import RunRequest, execute
+    from wsload.report.once import once_passed, once_text
+    from wsload.scenario import LoadModel
+    from wsload.units import parse_duration
+
+    program = scenario.program
+    if program is None:
+        raise UsageError("--once: the file has no steps", "Name a scenario file.")
+    users = tuple(user.model_copy(update={"weight": 1, "on_error": "abort"}) for user in program.users if user.weight)
+    # Who only listens has no iteration that would end it.
+    load = LoadModel(connections=len(users), idle=True, duration_ns=parse_duration("2s"))
+    if not scenario.load.idle:
+        load = LoadModel(connections=len(users), iterations=len(users))
+    changes = {"program": program.model_copy(update={"users": users}), "load": load, "thresholds": ()}
+    with tempfile.TemporaryDirectory() as folder:
+        request = RunRequest(scenario.model_copy(update=changes), Path(folder) / "once.wsload", 1)
+        summary = execute(request).summary
+    typer.echo(once_text(summary))
+    return ExitCode.OK if summary.connections.opened and once_passed(summary) else ExitCode.FAILED
 
 
 def init(

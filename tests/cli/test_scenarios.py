@@ -1,0 +1,92 @@
+"""Scenario files from the command line, against our echo server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serving import serving
+from wsload.cli.app import main
+from wsload.errors import ExitCode
+
+PLAN = """\
+scenario     s
+target       ws://localhost:9000/?t={{token|url}}
+header       X-Token: {{token}}
+load         3 connections, 100/s, constant, for 10 s
+seed         7
+variable     token = ***
+user; a failed step: next
+  iterate
+    send message: hi
+    think 1 s
+warning: 3 connections cannot carry 100/s: an iteration thinks for 1 s, so they carry 3/s at most. \
+Take 101 connections, or think less.
+"""
+THINKING = """\
+name: s
+target: ws://localhost:9000/?t={{token}}
+headers: {X-Token: "{{token}}"}
+variables: {token: hidden}
+secrets: [token]
+seed: 7
+load: {connections: 3, rate: 100}
+iterate: [{send: {text: hi}}, {think: 1s}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["check s.yaml", "run s.yaml --dry-run"])
+def test_the_plan_is_printed_and_nothing_is_sent(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s.yaml").write_text(THINKING, encoding="utf-8")
+    assert main(command.split()) == ExitCode.OK
+    assert capsys.readouterr().out == PLAN
+    assert not list(Path().glob("*.wsload"))
+
+
+def test_the_starter_runs_and_is_repeated_from_its_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init"]) == ExitCode.OK
+    assert main(["init"]) == ExitCode.USAGE
+    capsys.readouterr()
+    with serving() as server:
+        host = server.url.removeprefix("ws://").rstrip("/")
+        given = ["--var", f"host={host}", "--var", "token=hidden-one"]
+        run = ["run", "scenario.yaml", *given, "-c", "2", "-n", "10", "--quiet", "--format", "json", "-o", "a.wsload"]
+        assert main(run) == ExitCode.OK
+        first = json.loads(capsys.readouterr().out)
+        assert (first["messages"]["sent"], first["messages"]["answered"]) == (10, 10)
+        assert [one["name"] for one in first["names"] if one["in_total"]] == ["say"]
+        assert first["asides"]["sent"] == 4
+        stored = Path("a.wsload").read_bytes()
+        assert b"hidden-one" not in stored
+        assert b"change-me" not in stored
+
+        again = ["run", "a.wsload", "--quiet", "--format", "json", "-o", "b.wsload"]
+        assert main(again) == ExitCode.USAGE
+        assert "--var: a.wsload does not hold token" in capsys.readouterr().err
+        assert main([*again, "--var", "token=hidden-one"]) == ExitCode.OK
+        second = json.loads(capsys.readouterr().out)
+    assert second["seed"] == first["seed"]
+    assert second["messages"]["answered"] == 10
+
+
+def test_once_shows_what_came_beside_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as server:
+        step = "iterate: [{send: {json: {type: login}}, expect: {json: {$.type: %s}, within: 5s}}]\n"
+        for word, code in (("login", ExitCode.OK), ("welcome", ExitCode.FAILED)):
+            Path("s.yaml").write_text(f"target: {server.url}\n{step % word}", encoding="utf-8")
+            assert main(["check", "s.yaml", "--once"]) == code
+            out = capsys.readouterr().out
+            assert ("FAIL" in out) == (code != ExitCode.OK)
+    assert 'FAIL  expectation failed: expected $.type == "welcome"' in out
+    assert 'got {"type":"login"}' in out
+
+
+@pytest.mark.parametrize("flag", ["--var a=b", "--env a", "--env-file a"])
+def test_variables_belong_to_scenarios(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "ws://127.0.0.1:9/", *flag.split()]) == ExitCode.USAGE
+    assert f"error: {flag.split(maxsplit=1)[0]}: only a scenario has variables" in capsys.readouterr().err
