@@ -52,7 +52,7 @@ def test_the_help_of_run_lists_every_flag_once_and_in_groups(capsys: pytest.Capt
     listed = re.findall(r"^  (-[a-zA-Z], --[a-z-]+|--[a-z-]+)", text, re.MULTILINE)
     assert len(listed) == len(FLAGS)
     assert {flag.replace(", ", "/") for flag in listed} == FLAGS
-    groups = ["Arguments", "Load", "Messages", "Connections", "Handshake", "TLS (wss://)", "Protocol"]
+    groups = ["Arguments", "Scenario", "Load", "Messages", "Connections", "Handshake", "TLS (wss://)", "Protocol"]
     groups += ["Timeline", "Run and result", "Options"]
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == groups
 
