@@ -15,7 +15,7 @@ FLAGS = set(
     -c/--connections -d/--duration -n/--iterations -m/--message -f/--message-file --first-message --idle --binary
     --size --match --rate --rate-per-conn --arrivals --in-flight --connect-rate --connect-timeout --reply-timeout
     --warmup -H/--header --param --cookie --subprotocol --origin --source-ip --workers --reconnect --label --seed
-    --threshold
+    --threshold --var --env --env-file --dry-run
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
     --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
@@ -52,7 +52,7 @@ def test_the_help_of_run_lists_every_flag_once_and_in_groups(capsys: pytest.Capt
     listed = re.findall(r"^  (-[a-zA-Z], --[a-z-]+|--[a-z-]+)", text, re.MULTILINE)
     assert len(listed) == len(FLAGS)
     assert {flag.replace(", ", "/") for flag in listed} == FLAGS
-    groups = ["Arguments", "Load", "Messages", "Connections", "Handshake", "TLS (wss://)", "Protocol"]
+    groups = ["Arguments", "Scenario", "Load", "Messages", "Connections", "Handshake", "TLS (wss://)", "Protocol"]
     groups += ["Timeline", "Run and result", "Options"]
     assert re.findall(r"^(\w.*):$", text, re.MULTILINE) == groups
 

@@ -25,6 +25,9 @@ def _default(text: str) -> str:
     return f"  [default: {text}]"
 
 
+Url = Annotated[
+    str, Argument(metavar="URL", help="Where to connect: ws://host:port/path, wss:// for TLS", show_default=False)
+]
 Target = Annotated[
     str,
     Argument(

@@ -95,8 +95,8 @@ def run(
 ) -> int:
     """Put load on a WebSocket service and measure it.
 
-    FILE is a scenario: flags that are given have precedence over it. The file of a run repeats that run; what is not
-    in it, its secrets, is given again by --var.
+    FILE is a scenario: flags that are given have precedence over it. The file of a run repeats that run; --var gives
+    again what is not in it, its secrets.
 
     Without a rate each connection sends, waits for the reply and sends again (closed loop). With --rate or
     --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).

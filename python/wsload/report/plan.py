@@ -10,19 +10,26 @@ from wsload.scenario.plan import ClosedLoad, IdleLoad, OpenLoad, Plan
 from wsload.scenario.program import (
     Capture,
     CloseStep,
+    Condition,
     Expect,
     ExpectStep,
     ForEachStep,
     IfStep,
     JsonCapture,
+    JsonCondition,
+    JsonTest,
+    NotCondition,
     Program,
     RegexCapture,
     RepeatStep,
     Reply,
     SendStep,
     SetStep,
+    SizeCondition,
     Step,
+    Test,
     ThinkStep,
+    TypeCondition,
     WaitForStep,
 )
 from wsload.units import format_count, format_duration, format_rate
@@ -215,8 +222,33 @@ def _expect(program: Program, expect: Expect) -> str:
     return f"{what}{times} within {format_duration(expect.within_ns)}{_captures(program, expect.captures)}"
 
 
-def _conditions(conditions: Sequence[object]) -> str:
-    return " and ".join(_dump(one) for one in conditions)
+def _conditions(conditions: Sequence[Condition]) -> str:
+    return " and ".join(_condition(one) for one in conditions)
+
+
+def _condition(condition: Condition) -> str:
+    """As it would be said: `$.type == "welcome"`."""
+    ((kind, value),) = condition.model_dump(mode="json", by_alias=True).items()
+    match condition:
+        case JsonCondition(test_of=JsonTest(path=path, test=test)):
+            return f"{path} {_test(test)}"
+        case NotCondition(negated=inner):
+            return f"not {_condition(inner)}"
+        case TypeCondition():
+            return f"a {value} message"
+        case SizeCondition():
+            return f"{value['min']} to {value['max']} bytes"
+    return f"{kind} {shortened(json.dumps(value, ensure_ascii=False), MAX_SHOWN)}"
+
+
+SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def _test(test: Test) -> str:
+    if isinstance(test, str):
+        return test
+    ((kind, value),) = test.model_dump(mode="json").items()
+    return f"{SIGNS.get(kind, kind)} {shortened(json.dumps(value, ensure_ascii=False), MAX_SHOWN)}"
 
 
 def _dump(value: object) -> str:

@@ -96,6 +96,10 @@ impl Variables for NoVariables {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unset(pub u16);
 
+/// Added to the number of a message that answers another, or goes by a clock: how many of these have been sent depends on
+/// the server and the time, and must not change what the seed says of the rest.
+pub const ASIDE: u64 = 1 << 39;
+
 /// What a rendering depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct RenderContext {
@@ -241,7 +245,7 @@ impl Value {
                 Ok(())
             }
             Self::Id => write!(out, "{}", u64::from(cx.slot) << 40 | cx.seq & ((1 << 40) - 1)),
-            Self::Seq => write!(out, "{}", cx.seq),
+            Self::Seq => write!(out, "{}", cx.seq & !ASIDE),
             Self::Conn => write!(out, "{}", cx.slot),
             Self::Iteration => write!(out, "{}", cx.iteration),
             Self::Timestamp => write!(out, "{}", cx.unix_ns / 1_000_000_000),

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::frame::opcode::Opcode;
 use crate::plan::program::{Bind, Exhausted, OnError};
+use crate::template::ASIDE;
 
 /// Replies given up that are still recognised when they come late.
 const REMEMBERED: usize = 16;
@@ -172,6 +173,7 @@ pub struct Session {
     trouble: Option<Unset>,
     mismatch: Option<(String, String)>,
     seq: u64,
+    asides_sent: u64,
     iterations: u64,
     thoughts: u64,
     open: bool,
@@ -213,6 +215,7 @@ impl Session {
             trouble: None,
             mismatch: None,
             seq: 0,
+            asides_sent: 0,
             iterations: 0,
             thoughts: 0,
             open: false,
@@ -320,13 +323,11 @@ impl Session {
     }
 
     fn cx(&self, program: &Program, now: Now) -> RenderContext {
-        RenderContext {
-            seed: program.seed,
-            slot: now.slot,
-            seq: self.seq,
-            iteration: self.iterations,
-            unix_ns: now.unix_ns,
-        }
+        self.cx_of(program, now, self.seq)
+    }
+
+    fn cx_of(&self, program: &Program, now: Now, seq: u64) -> RenderContext {
+        RenderContext { seed: program.seed, slot: now.slot, seq, iteration: self.iterations, unix_ns: now.unix_ns }
     }
 
     fn view<'v>(&'v self, program: &'v Program) -> View<'v> {
@@ -518,9 +519,9 @@ impl Session {
             match op {
                 Op::Send { message, .. } => {
                     let message = &program.messages[usize::from(*message)];
-                    return Some(match self.append(program, message, now, out) {
+                    return Some(match self.append(program, message, now, self.asides_sent | ASIDE, out) {
                         Ok(()) => {
-                            self.seq += 1;
+                            self.asides_sent += 1;
                             let (intended_ns, able_ns) = (now.ns, now.ns);
                             Action::Send { opcode: message.opcode, name: message.name, intended_ns, able_ns }
                         }
@@ -543,13 +544,15 @@ impl Session {
         None
     }
 
-    fn append(&self, program: &Program, message: &Message, now: Now, out: &mut Vec<u8>) -> Result<(), Unset> {
+    fn append(&self, program: &Program, message: &Message, now: Now, seq: u64, out: &mut Vec<u8>) -> Result<(), Unset> {
         match &message.payload {
             Payload::Fixed(bytes) => {
                 out.extend_from_slice(bytes);
                 Ok(())
             }
-            Payload::Template(template) => template.render_with(&self.cx(program, now), &self.view(program), out),
+            Payload::Template(template) => {
+                template.render_with(&self.cx_of(program, now, seq), &self.view(program), out)
+            }
         }
     }
 
@@ -667,7 +670,7 @@ impl Session {
     ) -> Action {
         let message = &program.messages[usize::from(number)];
         let start = out.len();
-        if let Err(unset) = self.append(program, message, now, out) {
+        if let Err(unset) = self.append(program, message, now, self.seq, out) {
             out.truncate(start);
             return self.failed(user, ("a variable holds nothing".to_owned(), program.unset(unset)));
         }

@@ -494,3 +494,27 @@ fn what_secret_variables_hold_is_hidden() {
     assert_eq!(hide(r#"{"u": "ann", "v": "ann!"}"#), r#"{"u": "***user***", "v": "***user***!"}"#);
     assert_eq!(hide("bob"), "bob");
 }
+
+#[test]
+fn what_rules_send_does_not_change_what_the_seed_says_of_the_rest() {
+    let parts = json!({
+        "on_message": [{"when": [{"contains": "ping"}], "captures": [], "steps": [{"do": "send", "message": 1}], "pass_on": false}],
+        "iterate": [{"do": "send", "message": 0}],
+    });
+    let text = "{{$seq}} {{$id}} {{$randomString(8)}}";
+    let messages = json!([message(0, text, Value::Null), message(1, text, Value::Null)]);
+    let run = |pings: usize| {
+        let mut bench = Bench::ready(parts.clone(), messages.clone());
+        let mut asides = Vec::new();
+        for _ in 0..pings {
+            bench.hear("ping");
+            asides.extend(bench.turn());
+        }
+        bench.begin();
+        (bench.turn(), asides)
+    };
+    let ((quiet, _), (busy, asides)) = (run(0), run(2));
+    assert_eq!(quiet, busy);
+    assert!(asides[0].starts_with("send 0 ") && asides[1].starts_with("send 1 ") && asides[0] != asides[1]);
+    assert!(!busy.contains(&asides[0]), "an identifier is there twice");
+}
