@@ -11,7 +11,7 @@ from rich.text import Text
 from wsload import __version__
 from wsload.report.remedies import TITLES
 from wsload.report.text import flow, latency_column
-from wsload.results import Fold, Header, Interval, Stats, Summary, interval_stats
+from wsload.results import Fold, Header, Interval, Stats, Summary, aside_names, interval_stats
 from wsload.results.header import this_host
 from wsload.scenario import OpenLoad, Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
@@ -56,6 +56,7 @@ class Dashboard:
             started_at=datetime.now(UTC),
         )
         self._fold = Fold(header)
+        self._asides = aside_names(plan)
         self._state = "starting"
         self._open = 0
         self._now: _Now | None = None
@@ -78,7 +79,8 @@ class Dashboard:
         again = self._now is not None and interval.index == self._now.interval.index
         if interval.start_ns < 0 or (again and interval.warmup):
             return
-        found = ((name, interval_stats(interval, name)) for name in ([self._metric] if self._metric else METRICS))
+        names = [self._metric] if self._metric else METRICS
+        found = ((name, interval_stats(interval, name, self._asides)) for name in names)
         self._metric, stats = next(((name, one) for name, one in found if one), (self._metric, None))
         self._now = _Now(interval, stats)
         self._open = interval.gauges.get("open_connections", 0)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wsload.report.dashboard import Dashboard
 from wsload.report.export.ndjson import line
-from wsload.results import Interval, interval_stats
+from wsload.results import Interval, aside_names, interval_stats
 from wsload.scenario import Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
 
@@ -187,9 +187,12 @@ class IntervalLines:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._read = True
+        self._asides: frozenset[str] = frozenset()
 
     def on_start(self, plan: Plan, workers: int) -> None:
         """Nothing to tell yet."""
+        del workers
+        self._asides = aside_names(plan)
 
     def on_state(self, state: str) -> None:
         """States are not told."""
@@ -201,7 +204,7 @@ class IntervalLines:
         """An interval is over. That nobody reads any more is no reason to end the run."""
         if self._read:
             try:
-                self._stream.write(line(interval))
+                self._stream.write(line(interval, self._asides))
                 self._stream.flush()
             except BrokenPipeError:
                 self._read = False

@@ -12,13 +12,13 @@ from report.export_samples import HOSTILE, write_run
 from report.html.pages import PAYLOAD, busy_run, events, run_of
 from samples import SECOND, encode, make_interval
 from wsload.errors import RunFileError
-from wsload.report.export.junit import Case
 from wsload.report.html import render_page
 from wsload.report.html.page import fragments, names, page
 from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, timeline_data
 from wsload.results import Failure
 
 LIMIT_BYTES = 3_000_000
+THRESHOLD = "response.p99 < 5ms"
 
 
 class Outline(HTMLParser):
@@ -60,8 +60,8 @@ def test_one_file_that_asks_no_network_for_anything(tmp_path: Path) -> None:
 
 
 def test_what_a_server_sends_is_text_and_nothing_else(tmp_path: Path) -> None:
-    clean = Outline(page([run_of(write_run(tmp_path, make_interval(0)), "plain")], events(), [Case("a", True, "b")]))
-    text = page([run_of(busy_run(tmp_path))], events(), [Case(PAYLOAD, False, PAYLOAD)])
+    clean = Outline(page([run_of(write_run(tmp_path, make_interval(0)), "plain", THRESHOLD)], events()))
+    text = page([run_of(busy_run(tmp_path), PAYLOAD, THRESHOLD)], events())
     outline = Outline(text)
     assert "<script>alert(1)</script>" in outline.text
     assert not [attrs for tag, attrs in outline.tags if "onerror" in attrs or tag == "img"]
@@ -72,13 +72,14 @@ def test_what_a_server_sends_is_text_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_every_part_is_there(tmp_path: Path) -> None:
-    run = run_of(busy_run(tmp_path))
-    outline = Outline(page([run], events(), [Case("p99 < 5 ms", False, "p99 was 7 ms")]))
+    run = run_of(busy_run(tmp_path), HOSTILE, THRESHOLD)
+    outline = Outline(page([run], events()))
     keys = [key.removeprefix("title-") for key in outline.headings() if key]
     assert keys == ["rate", "latency", "heat-0", "failures", "connections", "tail", "lag", "cpu"]
     for words in (
         "figures trusted",
-        "p99 was 7 ms",
+        "0 of 1 threshold kept",
+        "failed response.p99 < 5ms ≥1.00 s",
         "Response time by message",
         "Close codes received",
         "1001 going away",
@@ -163,7 +164,7 @@ def test_files_are_told_apart() -> None:
 
 def test_parts_that_change_are_escaped_as_the_page_is(tmp_path: Path) -> None:
     parts = fragments([run_of(busy_run(tmp_path))])
-    assert sorted(parts) == ["head", "tables", "tiles"]
+    assert sorted(parts) == ["head", "tables", "thresholds", "tiles"]
     assert HOSTILE.split()[0] not in "".join(parts.values())
     assert "&lt;script&gt;" in parts["tables"]
 
