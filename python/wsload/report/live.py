@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import IO, Literal, Self
@@ -42,8 +43,9 @@ class LiveView:
     Anywhere else a plain line is written now and then, for whoever reads the log of a long run.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], thresholds: Sequence[str] = ()) -> None:
         self._stream = stream
+        self._thresholds = thresholds
         self._mode = mode_of(stream)
         self._progress = Progress("starting", 0)
         self._dashboard: Dashboard | None = None
@@ -73,7 +75,7 @@ class LiveView:
 
     def on_start(self, plan: Plan, workers: int) -> None:
         """The run begins."""
-        self._dashboard = Dashboard(plan, workers) if self._mode == "lines" else None
+        self._dashboard = Dashboard(plan, workers, self._thresholds) if self._mode == "lines" else None
         self._show(Progress("starting", plan.connections, warmup_ns=plan.warmup_ns, duration_ns=plan.duration_ns))
 
     def on_state(self, state: str) -> None:
