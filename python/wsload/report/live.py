@@ -74,7 +74,8 @@ class LiveView:
             self._write(CLEAR)
 
     def on_start(self, plan: Plan, workers: int) -> None:
-        """The run begins."""
+        """A run begins; one after the other may be watched."""
+        self._stopping, self._said_ns = "", 0
         self._dashboard = Dashboard(plan, workers, self._thresholds) if self._mode == "lines" else None
         self._show(Progress("starting", plan.connections, warmup_ns=plan.warmup_ns, duration_ns=plan.duration_ns))
 
@@ -107,6 +108,13 @@ class LiveView:
             self._write(f"{self._stopping}\n")
         else:
             self._show(self._progress)
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays, above what is kept up to date."""
+        if self._mode == "lines":
+            self._live.console.print(Text(text))
+        else:
+            self._write(f"{CLEAR if self._mode == 'line' else ''}{text}\n")
 
     def _show(self, progress: Progress) -> None:
         self._progress = progress

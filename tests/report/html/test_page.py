@@ -13,9 +13,11 @@ from report.html.pages import PAYLOAD, busy_run, events, run_of
 from samples import SECOND, encode, make_interval
 from wsload.errors import RunFileError
 from wsload.report.html import render_page
+from wsload.report.html.columns import suspect_spans
 from wsload.report.html.page import fragments, names, page
 from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, timeline_data
 from wsload.results import Failure
+from wsload.results.verdict import Reason
 
 LIMIT_BYTES = 3_000_000
 THRESHOLD = "response.p99 < 5ms"
@@ -191,3 +193,11 @@ def test_a_run_that_came_to_nothing_says_so(tmp_path: Path) -> None:
     assert "no connection opened" in outline.text
     assert "figures trusted" not in outline.text
     assert [key for key in outline.headings() if key] == ["title-failures"]
+
+
+def test_what_is_suspect_is_marked_unless_all_of_it_is(tmp_path: Path) -> None:
+    reason = Reason(kind="stolen", text="t", remedy="r", evidence={})
+    for suspect, spans in (({2, 3, 7}, [(2, 4), (7, 8)]), (set(range(8)), [])):
+        intervals = [make_interval(i, suspicions=(reason,) if i in suspect else ()) for i in range(10)]
+        run = run_of(write_run(tmp_path, *intervals, name=f"{len(suspect)}.wsload"))
+        assert suspect_spans(run.record) == [(start * SECOND, end * SECOND) for start, end in spans]
