@@ -10,7 +10,7 @@ from rich.text import Text
 
 from wsload import __version__
 from wsload.report.remedies import TITLES
-from wsload.report.terminal import observed_words
+from wsload.report.terminal import observed
 from wsload.report.text import flow, latency_column, printable
 from wsload.results import Fold, Header, Interval, Stats, Summary, aside_names, interval_stats
 from wsload.results.header import this_host
@@ -201,7 +201,7 @@ class Dashboard:
             return []
         count = len(summary.thresholds)
         cells = [f"{count - len(broken)} of {count} hold"]
-        cells += [f"FAILED {printable(one.text)}: {observed_words(one)}" for one in broken]
+        cells += [f"FAILED {printable(one.text)}: {observed(one)}" for one in broken]
         return self._lines("thresholds", cells, width, "red" if broken else "")
 
     def _verdict(self, summary: Summary, width: int) -> list[Text]:
