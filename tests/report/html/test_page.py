@@ -10,13 +10,13 @@ import pytest
 
 from report.export_samples import HOSTILE, write_run
 from report.html.pages import PAYLOAD, busy_run, events, run_of
-from samples import SECOND, encode, make_interval
+from samples import SECOND, encode, make_header, make_interval
 from wsload.errors import RunFileError
 from wsload.report.html import render_page
 from wsload.report.html.columns import suspect_spans
 from wsload.report.html.page import fragments, names, page
-from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, timeline_data
-from wsload.results import Failure
+from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, recorded, timeline_data
+from wsload.results import Event, Failure, RunFileWriter
 from wsload.results.verdict import Reason
 
 LIMIT_BYTES = 3_000_000
@@ -201,3 +201,28 @@ def test_what_is_suspect_is_marked_unless_all_of_it_is(tmp_path: Path) -> None:
         intervals = [make_interval(i, suspicions=(reason,) if i in suspect else ()) for i in range(10)]
         run = run_of(write_run(tmp_path, *intervals, name=f"{len(suspect)}.wsload"))
         assert suspect_spans(run.record) == [(start * SECOND, end * SECOND) for start, end in spans]
+
+
+def test_the_messages_that_a_file_keeps_are_in_its_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.wsload"
+    writer = RunFileWriter.create(path, make_header())
+    writer.append([make_interval(0)])
+    known = Event(5, 3, 1, 0, "sent", "text", "say", 9, None, None, None, 0, 1, b"")
+    writer.append_events(
+        [
+            known._replace(payload=PAYLOAD.encode()),
+            known._replace(at_ns=9, seq=1, direction="received", kind="binary", latency_ns=4_000, payload=b"\xff\x00"),
+            known._replace(at_ns=12, seq=2, direction="", kind="close", name=None, code=1001, payload=b"bye"),
+        ]
+    )
+    writer.finish("completed", "")
+    events, total = recorded(path)
+    assert total == 3
+    assert [(event["direction"], event["opcode"], event["note"]) for event in events] == [
+        ("out", "text", "say"),
+        ("in", "binary", "say · response time 4.00 µs"),
+        (None, "close", "code 1001"),
+    ]
+    assert (events[0]["text"], events[1]["base64"], events[2]["text"]) == (PAYLOAD, "/wA=", "bye")
+    outline = Outline("".join(render_page([path])))
+    assert "timeline" in {attrs.get("id") for _, attrs in outline.tags}

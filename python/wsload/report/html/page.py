@@ -14,7 +14,7 @@ from markupsafe import Markup
 from wsload.report.export.rows import Thresholds
 from wsload.report.html.charts import Chart, Charts, Run
 from wsload.report.html.sections import FILTERS, sections
-from wsload.report.html.timeline import Event, timeline_data
+from wsload.report.html.timeline import Event, recorded, timeline_data
 from wsload.results import read_record
 
 SCRIPTS = ("theme.js", "zoom.js", "timeline.js")
@@ -28,7 +28,8 @@ def render_page(paths: Sequence[Path], thresholds: Thresholds = None) -> Iterato
         RunFileError: a file cannot be read.
     """
     runs = [Run(name, read_record(path, thresholds)) for name, path in zip(names(paths), paths, strict=True)]
-    yield page(runs)
+    events, total = recorded(paths[0]) if len(paths) == 1 else ([], 0)
+    yield page(runs, events, total)
 
 
 def names(paths: Sequence[Path]) -> list[str]:
@@ -39,12 +40,13 @@ def names(paths: Sequence[Path]) -> list[str]:
     return [f"{stem} ({number + 1})" if stems.count(stem) > 1 else stem for number, stem in enumerate(stems)]
 
 
-def page(runs: Sequence[Run], events: Sequence[Event] = (), live: str | None = None) -> str:
+def page(runs: Sequence[Run], events: Sequence[Event] = (), total: int | None = None, live: str | None = None) -> str:
     """The HTML of runs that have been read.
 
     Args:
         runs: Those to show; several are laid over each other.
         events: Messages for the timeline viewer; without any there is none.
+        total: How many there were, where these are not all.
         live: The address of server-sent events that feed the page; None for one that stays as it is.
     """
     charts = Charts(runs)
@@ -53,7 +55,7 @@ def page(runs: Sequence[Run], events: Sequence[Event] = (), live: str | None = N
     scripts = [_bokeh(), *map(_asset, SCRIPTS), *([_asset("live.js")] if live else [])]
     blocks = {"charts": charts_data(drawn)}
     if events:
-        blocks["timeline"] = timeline_data(events)
+        blocks["timeline"] = timeline_data(events, total)
     template = environment().from_string(_asset("page.html"))
     return template.render(
         **sections(runs, live=live is not None),
