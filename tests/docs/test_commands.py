@@ -85,5 +85,6 @@ def test_commands_run_as_they_stand(page: str, tmp_path: Path) -> None:
             if line.startswith("wsload report") and "--web" in line:
                 continue  # serves until it is stopped: tests/cli/test_web.py
             done = run(shortened(line, server.url), tmp_path)
-            # 5 with --strict: a busy machine is suspect, and says so.
-            assert done.returncode in ({0, 5} if "--strict" in line else {0}), f"{line}\n{done.stderr}"
+            # What a busy machine comes to is its own affair.
+            allowed = {0} | ({5} if "--strict" in line else set()) | ({99} if "--threshold" in line else set())
+            assert done.returncode in allowed, f"{line}\n{done.stderr}"

@@ -96,6 +96,14 @@ def test_a_run_that_measures_nothing_yet() -> None:
     assert [line.split()[0] for line in lines(shown)] == ["starting", "open", "verdict"]
 
 
+def test_thresholds_as_they_stand() -> None:
+    plan = build_plan(Scenario(target="ws://h/", load=LoadModel(connections=10)))
+    shown = Dashboard(plan, 2, ["response.p99 < 5ms", "response.p50 < 10us"])
+    shown.on_interval(second(0))
+    (line,) = [line for line in lines(shown) if "thresholds" in line]
+    assert line == "  thresholds  1 of 2 hold   FAILED response.p50 < 10us: 50.0 µs"
+
+
 def test_stopping_takes_the_first_line() -> None:
     shown = dashboard()
     shown.on_interval(second(0))

@@ -162,6 +162,22 @@ def test_a_modern_terminal_gets_lines_that_are_taken_away(monkeypatch: pytest.Mo
     assert written.endswith("\x1b[?25h\r\x1b[1A\x1b[2K"), "cursor shown, last line cleared"
 
 
+def test_a_line_that_stays_stands_above_what_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for stream, said in ((Modern(), "first of two"), (Terminal(), f"{CLEAR}first of two\n")):
+        with LiveView(stream) as view:
+            view.on_start(plan(connections=1000), 2)
+            view.on_interval(interval(1, {"sent": 5}))
+            view.on_stop(1)
+            view.say("first of two")
+            view.on_start(plan(connections=1000), 2)
+            view.on_interval(interval(1, {"sent": 5}))
+        written = stream.getvalue()
+        assert said in written
+        assert DRAINING not in written.split("first of two")[1].split("5/s sent")[-1]
+
+
 def test_a_log_gets_a_line_every_ten_seconds_but_none_at_the_end() -> None:
     stream = io.StringIO()
     with LiveView(stream) as view:

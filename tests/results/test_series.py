@@ -66,3 +66,13 @@ def test_what_was_never_answered_counts_with_its_age() -> None:
     assert series.measured("response_time").max_ns > 4_900_000
     assert series.measured("response_uncertain").count == 0
     assert series.windows[0].latency("none").count == 0
+
+
+def test_messages_beside_the_iterations_are_in_no_total() -> None:
+    series = Series(SECOND, asides={"login"})
+    blobs = {("response_time", "say"): encode(1_000), ("response_time", "login"): encode(9_000_000)}
+    series.add(make_interval(0, histograms=blobs))
+    assert series.measured("response_time").max_ns < 1_100
+    assert series.windows[0].latency("response_time").count == 1
+    assert series.measured("response_time", "login").count == 1
+    assert series.messages("response_time") == ["login", "say"]

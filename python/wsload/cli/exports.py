@@ -12,6 +12,7 @@ from wsload.errors import UsageError, WsloadError
 
 if TYPE_CHECKING:
     from wsload.engine import RunResult
+    from wsload.report.export.rows import Thresholds
 
 EXPORT_HELP = (
     "Also write the result there, as its ending says: .html (a page with charts), .csv and .ndjson (by interval),"
@@ -30,8 +31,8 @@ def check_exports(paths: Sequence[Path], runs: int = 1) -> None:
             raise UsageError(f"--export: {path}: holds one run", "Export one FILE at a time, or several as .html.")
 
 
-def export(runs: Sequence[Path], paths: Sequence[Path]) -> None:
-    """Writes runs to files that have been checked."""
+def export(runs: Sequence[Path], paths: Sequence[Path], thresholds: "Thresholds" = None) -> None:
+    """Writes runs to files that have been checked; `thresholds` take the place of the runs' own."""
     if not paths:
         return
     from wsload.report import export as exports
@@ -41,17 +42,17 @@ def export(runs: Sequence[Path], paths: Sequence[Path]) -> None:
         if name == "html":
             from wsload.report.html import render_page
 
-            exports.write(render_page(runs), path)
+            exports.write(render_page(runs, thresholds), path)
         else:
-            exports.write(exports.render(runs[0], name), path)
+            exports.write(exports.render(runs[0], name, thresholds), path)
 
 
-def print_run(path: Path, format: Format) -> None:  # noqa: A002
+def print_run(path: Path, format: Format, thresholds: "Thresholds" = None) -> None:  # noqa: A002
     """Prints a run file in one of the formats for tools."""
     from wsload.report.export import render
 
     # No newline is added or translated: CSV has its own.
-    for piece in render(path, format.value):
+    for piece in render(path, format.value, thresholds):
         sys.stdout.write(piece)
 
 

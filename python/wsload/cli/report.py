@@ -56,18 +56,18 @@ def report(
     for_tools = format not in {Format.TEXT, Format.JSON}
     if for_tools and len(files) > 1:
         raise UsageError(f"--format: {format} holds one run", "Name one FILE, or use --html for several.")
-    export(files, paths)
-    if for_tools:
-        print_run(files[0], format)
-        return ExitCode.OK
     from wsload.results import read_summary
     from wsload.scenario import parse_thresholds
 
-    # All are read before anything is printed: an unreadable one must not leave half a document.
     thresholds = parse_thresholds(threshold) if threshold else None
+    # All are read before anything is printed: an unreadable one must not leave half a document.
     summaries = [read_summary(path, thresholds) for path in files]
+    export(files, paths, thresholds)
+    if for_tools:
+        print_run(files[0], format, thresholds)
+    else:
+        _show(summaries, format)
     failed = thresholds is not None and not all(one.passed for summary in summaries for one in summary.thresholds)
-    _show(summaries, format)
     return ExitCode.THRESHOLDS if failed else ExitCode.OK
 
 

@@ -59,10 +59,10 @@ def play_rounds(rounds: "Rounds", *, quiet: bool) -> int:
     from wsload.report.live import LiveView
 
     total = 2 * rounds.count
-    with LiveView(sys.stderr) as line:
-        for number, (turn, result) in enumerate(play(rounds, lambda _: None if quiet else line), 1):
+    with LiveView(sys.stderr) as view:
+        for number, (turn, result) in enumerate(play(rounds, lambda _: None if quiet else view), 1):
             if not quiet:
-                typer.echo(_told(turn, result, f"{number} of {total}"), err=True)
+                view.say(_told(turn, result, f"{number} of {total}"))
             if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
                 typer.echo(f"stopped: {rounds.folder} keeps the {number} runs that were made", err=True)
                 return result.exit_code

@@ -230,5 +230,5 @@ def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResul
         return execute(request)
     from wsload.report.live import LiveView
 
-    with LiveView(sys.stderr) as view:
+    with LiveView(sys.stderr, request.scenario.thresholds) as view:
         return execute(request, view)

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from wsload import __version__
 from wsload.report.remedies import TITLES
-from wsload.report.text import flow, latency_column
-from wsload.results import Fold, Header, Interval, Stats, Summary, interval_stats
+from wsload.report.terminal import observed
+from wsload.report.text import flow, latency_column, printable
+from wsload.results import Fold, Header, Interval, Stats, Summary, aside_names, interval_stats
 from wsload.results.header import this_host
 from wsload.scenario import OpenLoad, Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
@@ -43,19 +44,20 @@ class _Now:
 class Dashboard:
     """Takes what the fleet reports and says it; memory does not grow with the run."""
 
-    def __init__(self, plan: Plan, workers: int) -> None:
+    def __init__(self, plan: Plan, workers: int, thresholds: Sequence[str] = ()) -> None:
         self._plan = plan
         header = Header(
             wsload_version=__version__,
             build_profile="",
             target="",
             plan=plan,
-            scenario={},
+            scenario={"thresholds": list(thresholds)},
             workers=workers,
             host=this_host(),
             started_at=datetime.now(UTC),
         )
         self._fold = Fold(header)
+        self._asides = aside_names(plan)
         self._state = "starting"
         self._open = 0
         self._now: _Now | None = None
@@ -78,7 +80,8 @@ class Dashboard:
         again = self._now is not None and interval.index == self._now.interval.index
         if interval.start_ns < 0 or (again and interval.warmup):
             return
-        found = ((name, interval_stats(interval, name)) for name in ([self._metric] if self._metric else METRICS))
+        names = [self._metric] if self._metric else METRICS
+        found = ((name, interval_stats(interval, name, self._asides)) for name in names)
         self._metric, stats = next(((name, one) for name, one in found if one), (self._metric, None))
         self._now = _Now(interval, stats)
         self._open = interval.gauges.get("open_connections", 0)
@@ -95,6 +98,7 @@ class Dashboard:
             lines += self._lines("rate", self._rate(self._now), width)
             lines += self._latency(self._now, self._summary, width)
             lines += self._failures(self._summary, width)
+            lines += self._thresholds(self._summary, width)
             lines += self._verdict(self._summary, width)
         for line in lines:
             line.truncate(width, overflow="ellipsis")
@@ -189,6 +193,16 @@ class Dashboard:
             kinds[failure.kind] += failure.count
         cells = [f"{format_count(count)} {TITLES.get(kind, kind)}" for kind, count in kinds.most_common()]
         return self._lines("failures", cells, width, "red") if cells else []
+
+    def _thresholds(self, summary: Summary, width: int) -> list[Text]:
+        """How many hold so far, and those that do not with what was observed."""
+        broken = [one for one in summary.thresholds if not one.passed]
+        if not summary.thresholds:
+            return []
+        count = len(summary.thresholds)
+        cells = [f"{count - len(broken)} of {count} hold"]
+        cells += [f"FAILED {printable(one.text)}: {observed(one)}" for one in broken]
+        return self._lines("thresholds", cells, width, "red" if broken else "")
 
     def _verdict(self, summary: Summary, width: int) -> list[Text]:
         if summary.verdict.trusted:

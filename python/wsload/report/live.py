@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import IO, Literal, Self
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from wsload.report.dashboard import Dashboard
 from wsload.report.export.ndjson import line
-from wsload.results import Interval, interval_stats
+from wsload.results import Interval, aside_names, interval_stats
 from wsload.scenario import Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
 
@@ -42,8 +43,9 @@ class LiveView:
     Anywhere else a plain line is written now and then, for whoever reads the log of a long run.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], thresholds: Sequence[str] = ()) -> None:
         self._stream = stream
+        self._thresholds = thresholds
         self._mode = mode_of(stream)
         self._progress = Progress("starting", 0)
         self._dashboard: Dashboard | None = None
@@ -72,8 +74,9 @@ class LiveView:
             self._write(CLEAR)
 
     def on_start(self, plan: Plan, workers: int) -> None:
-        """The run begins."""
-        self._dashboard = Dashboard(plan, workers) if self._mode == "lines" else None
+        """A run begins; one after the other may be watched."""
+        self._stopping, self._said_ns = "", 0
+        self._dashboard = Dashboard(plan, workers, self._thresholds) if self._mode == "lines" else None
         self._show(Progress("starting", plan.connections, warmup_ns=plan.warmup_ns, duration_ns=plan.duration_ns))
 
     def on_state(self, state: str) -> None:
@@ -105,6 +108,13 @@ class LiveView:
             self._write(f"{self._stopping}\n")
         else:
             self._show(self._progress)
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays, above what is kept up to date."""
+        if self._mode == "lines":
+            self._live.console.print(Text(text))
+        else:
+            self._write(f"{CLEAR if self._mode == 'line' else ''}{text}\n")
 
     def _show(self, progress: Progress) -> None:
         self._progress = progress
@@ -187,9 +197,12 @@ class IntervalLines:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._read = True
+        self._asides: frozenset[str] = frozenset()
 
     def on_start(self, plan: Plan, workers: int) -> None:
         """Nothing to tell yet."""
+        del workers
+        self._asides = aside_names(plan)
 
     def on_state(self, state: str) -> None:
         """States are not told."""
@@ -201,7 +214,7 @@ class IntervalLines:
         """An interval is over. That nobody reads any more is no reason to end the run."""
         if self._read:
             try:
-                self._stream.write(line(interval))
+                self._stream.write(line(interval, self._asides))
                 self._stream.flush()
             except BrokenPipeError:
                 self._read = False

@@ -7,7 +7,7 @@ from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
 from wsload.results.record import Follower, Record, read_record, record_of
 from wsload.results.series import Series, Window
-from wsload.results.summary import Fold, Stats, Summary, interval_stats, merged, read_summary, summarize
+from wsload.results.summary import Fold, Stats, Summary, aside_names, interval_stats, merged, read_summary, summarize
 
 __all__ = [
     "Distribution",
@@ -27,6 +27,7 @@ __all__ = [
     "Summary",
     "Why",
     "Window",
+    "aside_names",
     "interval_stats",
     "merged",
     "read_record",

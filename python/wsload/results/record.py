@@ -1,12 +1,14 @@
 """A run to look at: its header, summary and course over time, read once; and again while it grows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsload.results.file import RunFile
 from wsload.results.header import Header
 from wsload.results.series import MAX_WINDOWS, Series
-from wsload.results.summary import Fold, Summary, finish
+from wsload.results.summary import Fold, Summary, aside_names, finish, fold_for
+from wsload.scenario import Threshold
 
 _OVERLAP = 3
 """Intervals that are looked at again."""
@@ -24,8 +26,11 @@ class Record:
 class Follower:
     """Reads a run file again and again: each interval is added once, memory does not grow with the run."""
 
-    def __init__(self, path: Path, max_windows: int = MAX_WINDOWS) -> None:
+    def __init__(
+        self, path: Path, max_windows: int = MAX_WINDOWS, thresholds: Sequence[Threshold] | None = None
+    ) -> None:
         self.path = path
+        self._thresholds = thresholds
         self._max_windows = max_windows
         self._fold: Fold | None = None
         self._series: Series | None = None
@@ -44,7 +49,9 @@ class Follower:
     def take(self, run: RunFile) -> Record:
         """The same of a file that is open."""
         if self._fold is None or self._series is None:
-            self._fold, self._series = Fold(run.header), Series(run.header.plan.interval_ns, self._max_windows)
+            plan = run.header.plan
+            self._fold = fold_for(run, self._thresholds)
+            self._series = Series(plan.interval_ns, self._max_windows, aside_names(plan))
         for interval in run.intervals(self._from_ns):
             place = (interval.index, interval.warmup)
             if place not in self._seen:
@@ -62,15 +69,15 @@ class Follower:
             self._from_ns = self._series.windows[-1].end_ns - _OVERLAP * interval_ns
 
 
-def read_record(path: Path) -> Record:
-    """A run file from its beginning to its end.
+def read_record(path: Path, thresholds: Sequence[Threshold] | None = None) -> Record:
+    """A run file from its beginning to its end; `thresholds` take the place of its own.
 
     Raises:
         RunFileError: it cannot be read.
     """
-    return Follower(path).read()
+    return Follower(path, thresholds=thresholds).read()
 
 
-def record_of(run: RunFile) -> Record:
-    """An open run file from its beginning to its end."""
-    return Follower(run.path).take(run)
+def record_of(run: RunFile, thresholds: Sequence[Threshold] | None = None) -> Record:
+    """The same of a file that is open."""
+    return Follower(run.path, thresholds=thresholds).take(run)

@@ -5,7 +5,7 @@ minutes. Distributions are merged whole, never averaged.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from wsload.results.distribution import Distribution
@@ -90,9 +90,13 @@ class Window:
 
 
 class Series:
-    """A run over time, and the distributions of its measured part by metric and message name."""
+    """A run over time, and the distributions of its measured part by metric and message name.
 
-    def __init__(self, interval_ns: int, max_windows: int = MAX_WINDOWS) -> None:
+    `asides` are names of messages that are in no total.
+    """
+
+    def __init__(self, interval_ns: int, max_windows: int = MAX_WINDOWS, asides: Collection[str] = ()) -> None:
+        self._asides = asides
         self.width_ns = max(interval_ns, 1)
         self._max_windows = max_windows
         self._windows: dict[int, Window] = {}
@@ -105,7 +109,8 @@ class Series:
             if metric in UNCERTAIN:
                 continue
             part, whole = Distribution.decode(encoded), _WHOLE.get(metric, metric)
-            parts.append((whole, part))
+            if message not in self._asides:
+                parts.append((whole, part))
             if not interval.warmup or metric.startswith(("connect", "ping")):
                 self._measured[whole, message].add(part)
         self._window(interval).add(interval, parts)
@@ -118,9 +123,12 @@ class Series:
         return [self._windows[place] for place in sorted(self._windows)]
 
     def measured(self, metric: str, message: str | None = None) -> Distribution:
-        """A metric over the measured part, of one message name or of all."""
-        wanted = [key for key in self._measured if key[0] == metric and message in {None, key[1]}]
-        return Distribution.sum(self._measured[key].total() for key in wanted)
+        """A metric over the measured part, of one message name or of all that are in the total."""
+        if message is None:
+            names = [name for found, name in self._measured if found == metric and name not in self._asides]
+        else:
+            names = [message] if (metric, message) in self._measured else []
+        return Distribution.sum(self._measured[metric, name].total() for name in names)
 
     def metrics(self) -> list[str]:
         """The metrics that were measured."""

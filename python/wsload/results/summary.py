@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -22,6 +22,7 @@ from wsload.scenario import (
     IdleLoad,
     KeyMatching,
     OpenLoad,
+    Plan,
     Threshold,
     parse_authority,
     parse_thresholds,
@@ -121,19 +122,24 @@ def _at_least(printed: dict[float, int], answered: _core.Histogram, missing: int
     return [*names, "mean", "max"]
 
 
-def merged(interval: Interval, metric: str) -> _core.Histogram:
-    """One metric of one interval over all message names."""
+def aside_names(plan: Plan) -> frozenset[str]:
+    """Names of the messages beside the iterations, which are in no total."""
+    return frozenset(name.name for name in plan.program.names if not name.total) if plan.program else frozenset()
+
+
+def merged(interval: Interval, metric: str, asides: Collection[str] = ()) -> _core.Histogram:
+    """One metric of one interval over all message names but those beside the iterations."""
     histogram = _core.Histogram()
-    for (name, _message), encoded in interval.histograms.items():
-        if name == metric:
+    for (name, message), encoded in interval.histograms.items():
+        if name == metric and message not in asides:
             histogram.add(encoded)
     return histogram
 
 
-def interval_stats(interval: Interval, metric: str) -> Stats | None:
-    """The statistics of one metric in one interval, over all message names."""
-    censored = merged(interval, CENSORED[metric]) if metric in CENSORED else None
-    return Stats.of(merged(interval, metric), censored)
+def interval_stats(interval: Interval, metric: str, asides: Collection[str] = ()) -> Stats | None:
+    """The statistics of one metric in one interval, over all message names but those beside the iterations."""
+    censored = merged(interval, CENSORED[metric], asides) if metric in CENSORED else None
+    return Stats.of(merged(interval, metric, asides), censored)
 
 
 class Connections(_Section):
@@ -372,7 +378,7 @@ class Fold:
         self._failures: dict[tuple[str, str], Failure] = {}
         self._histograms = {metric: _core.Histogram() for metric in (*TOTALS, *CENSORED.values(), *UNCERTAIN)}
         program = header.plan.program
-        self._asides = {name.name for name in program.names if not name.total} if program else set[str]()
+        self._asides = aside_names(header.plan)
         names = [name.name for name in program.names] if program else []
         self._by_name = {name: {metric: _core.Histogram() for metric in PER_NAME} for name in names}
         self._iteration_time = _core.Histogram()

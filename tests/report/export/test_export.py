@@ -23,6 +23,7 @@ from wsload.report.export import junit, markdown
 from wsload.report.export.csv import COLUMNS
 from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Failure, read_summary
+from wsload.scenario import parse_thresholds
 
 ROOT = Path(__file__).parents[3]
 EVERY = sorted(export.FORMATS)
@@ -244,3 +245,25 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_names_are_checked_before_anything_is_written(tmp_path: Path, name: str, what: str) -> None:
     with pytest.raises(UsageError, match=what):
         export.format_of(tmp_path / name)
+
+
+def test_thresholds_are_cases_rows_and_samples(tmp_path: Path) -> None:
+    counters = {"connects_opened": 1, "sent": 5, "answered": 3, "due": 5}
+    path = write_run(tmp_path, make_interval(0, counters=counters))
+    thresholds = parse_thresholds(["response.p99 < 5ms", "response.p50 < 1us"])
+    root = ET.fromstring("".join(export.render(path, "junit", thresholds)))
+    assert (root.get("tests"), root.get("failures")) == ("3", "1")
+    _, kept, broken = root.iter("testcase")
+    assert (kept.get("name"), kept.find("failure")) == ("response.p99 < 5ms", None)
+    failure = broken.find("failure")
+    assert failure is not None
+    assert (broken.get("name"), failure.get("message")) == ("response.p50 < 1us", "1.00 µs")
+    page = "".join(export.render(path, "markdown", thresholds))
+    assert "1 of 2 thresholds hold" in page
+    assert "| ❌ | response.p50 &#60; 1us | 1.00 µs |" in page
+    found = text_string_to_metric_families("".join(export.render(path, "prometheus", thresholds)))
+    (samples,) = [family.samples for family in found if family.name == "wsload_threshold_passed"]
+    assert [(sample.labels["threshold"], sample.value) for sample in samples] == [
+        ("response.p99 < 5ms", 1),
+        ("response.p50 < 1us", 0),
+    ]

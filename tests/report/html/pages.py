@@ -9,6 +9,7 @@ from report.export_samples import HOSTILE, write_run
 from samples import SECOND, encode, make_interval
 from wsload.report.html.charts import Run
 from wsload.results import Failure, Interval, read_record
+from wsload.scenario import parse_thresholds
 
 PAYLOAD = f'{HOSTILE}<img src=x onerror="window.pwned = 1"><script>window.pwned = 1</script></script>\x1b]0;title\x07'
 
@@ -41,9 +42,9 @@ def busy_run(folder: Path, name: str = "busy.wsload", seconds: int = 20) -> Path
     return write_run(folder, *map(busy_interval, range(seconds)), name=name)
 
 
-def run_of(path: Path, name: str = HOSTILE) -> Run:
-    """A run that has been read."""
-    return Run(name, read_record(path))
+def run_of(path: Path, name: str = HOSTILE, *thresholds: str) -> Run:
+    """A run that has been read, held against these."""
+    return Run(name, read_record(path, parse_thresholds(thresholds)))
 
 
 def events(count: int = 20) -> list[dict[str, Any]]:

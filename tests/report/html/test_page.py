@@ -10,15 +10,17 @@ import pytest
 
 from report.export_samples import HOSTILE, write_run
 from report.html.pages import PAYLOAD, busy_run, events, run_of
-from samples import SECOND, encode, make_interval
+from samples import SECOND, encode, make_header, make_interval
 from wsload.errors import RunFileError
-from wsload.report.export.junit import Case
 from wsload.report.html import render_page
+from wsload.report.html.columns import suspect_spans
 from wsload.report.html.page import fragments, names, page
-from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, timeline_data
-from wsload.results import Failure
+from wsload.report.html.timeline import MAX_BYTES, MAX_EVENTS, recorded, timeline_data
+from wsload.results import Event, Failure, RunFileWriter
+from wsload.results.verdict import Reason
 
 LIMIT_BYTES = 3_000_000
+THRESHOLD = "response.p99 < 5ms"
 
 
 class Outline(HTMLParser):
@@ -60,8 +62,8 @@ def test_one_file_that_asks_no_network_for_anything(tmp_path: Path) -> None:
 
 
 def test_what_a_server_sends_is_text_and_nothing_else(tmp_path: Path) -> None:
-    clean = Outline(page([run_of(write_run(tmp_path, make_interval(0)), "plain")], events(), [Case("a", True, "b")]))
-    text = page([run_of(busy_run(tmp_path))], events(), [Case(PAYLOAD, False, PAYLOAD)])
+    clean = Outline(page([run_of(write_run(tmp_path, make_interval(0)), "plain", THRESHOLD)], events()))
+    text = page([run_of(busy_run(tmp_path), PAYLOAD, THRESHOLD)], events())
     outline = Outline(text)
     assert "<script>alert(1)</script>" in outline.text
     assert not [attrs for tag, attrs in outline.tags if "onerror" in attrs or tag == "img"]
@@ -72,13 +74,14 @@ def test_what_a_server_sends_is_text_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_every_part_is_there(tmp_path: Path) -> None:
-    run = run_of(busy_run(tmp_path))
-    outline = Outline(page([run], events(), [Case("p99 < 5 ms", False, "p99 was 7 ms")]))
+    run = run_of(busy_run(tmp_path), HOSTILE, THRESHOLD)
+    outline = Outline(page([run], events()))
     keys = [key.removeprefix("title-") for key in outline.headings() if key]
     assert keys == ["rate", "latency", "heat-0", "failures", "connections", "tail", "lag", "cpu"]
     for words in (
         "figures trusted",
-        "p99 was 7 ms",
+        "0 of 1 threshold kept",
+        "failed response.p99 < 5ms ≥1.00 s",
         "Response time by message",
         "Close codes received",
         "1001 going away",
@@ -163,7 +166,7 @@ def test_files_are_told_apart() -> None:
 
 def test_parts_that_change_are_escaped_as_the_page_is(tmp_path: Path) -> None:
     parts = fragments([run_of(busy_run(tmp_path))])
-    assert sorted(parts) == ["head", "tables", "tiles"]
+    assert sorted(parts) == ["head", "tables", "thresholds", "tiles"]
     assert HOSTILE.split()[0] not in "".join(parts.values())
     assert "&lt;script&gt;" in parts["tables"]
 
@@ -190,3 +193,36 @@ def test_a_run_that_came_to_nothing_says_so(tmp_path: Path) -> None:
     assert "no connection opened" in outline.text
     assert "figures trusted" not in outline.text
     assert [key for key in outline.headings() if key] == ["title-failures"]
+
+
+def test_what_is_suspect_is_marked_unless_all_of_it_is(tmp_path: Path) -> None:
+    reason = Reason(kind="stolen", text="t", remedy="r", evidence={})
+    for suspect, spans in (({2, 3, 7}, [(2, 4), (7, 8)]), (set(range(8)), [])):
+        intervals = [make_interval(i, suspicions=(reason,) if i in suspect else ()) for i in range(10)]
+        run = run_of(write_run(tmp_path, *intervals, name=f"{len(suspect)}.wsload"))
+        assert suspect_spans(run.record) == [(start * SECOND, end * SECOND) for start, end in spans]
+
+
+def test_the_messages_that_a_file_keeps_are_in_its_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.wsload"
+    writer = RunFileWriter.create(path, make_header())
+    writer.append([make_interval(0)])
+    known = Event(5, 3, 1, 0, "sent", "text", "say", 9, None, None, None, 0, 1, b"")
+    writer.append_events(
+        [
+            known._replace(payload=PAYLOAD.encode()),
+            known._replace(at_ns=9, seq=1, direction="received", kind="binary", latency_ns=4_000, payload=b"\xff\x00"),
+            known._replace(at_ns=12, seq=2, direction="", kind="close", name=None, code=1001, payload=b"bye"),
+        ]
+    )
+    writer.finish("completed", "")
+    events, total = recorded(path)
+    assert total == 3
+    assert [(event["direction"], event["opcode"], event["note"]) for event in events] == [
+        ("out", "text", "say"),
+        ("in", "binary", "say · response time 4.00 µs"),
+        (None, "close", "code 1001"),
+    ]
+    assert (events[0]["text"], events[1]["base64"], events[2]["text"]) == (PAYLOAD, "/wA=", "bye")
+    outline = Outline("".join(render_page([path])))
+    assert "timeline" in {attrs.get("id") for _, attrs in outline.tags}

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from wsload.errors import UsageError, WsloadError
 from wsload.report.export import csv, hlog, junit, markdown, ndjson, prometheus
+from wsload.report.export.rows import Thresholds
 from wsload.results import RunFile, summarize
 
-Render = Callable[[RunFile], Iterable[str]]
+Render = Callable[[RunFile, Thresholds], Iterable[str]]
 
 
-def _json(run: RunFile) -> Iterator[str]:
-    yield summarize(run).to_json() + "\n"
+def _json(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
+    yield summarize(run, thresholds).to_json() + "\n"
 
 
 FORMATS: dict[str, Render] = {
@@ -53,14 +54,14 @@ def format_of(path: Path) -> str:
     return name
 
 
-def render(path: Path, format_name: str) -> Iterator[str]:
-    """A run file in a format of `FORMATS`, piece by piece.
+def render(path: Path, format_name: str, thresholds: Thresholds = None) -> Iterator[str]:
+    """A run file in a format of `FORMATS`, piece by piece; `thresholds` take the place of its own.
 
     Raises:
         RunFileError: the file cannot be read.
     """
     with RunFile.open(path) as run:
-        yield from FORMATS[format_name](run)
+        yield from FORMATS[format_name](run, thresholds)
 
 
 def write(pieces: Iterable[str], path: Path) -> None:

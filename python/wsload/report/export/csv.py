@@ -5,10 +5,10 @@ Numbers and fixed words only: nothing of a server's gets into a spreadsheet.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from wsload.report.export.rows import failed, phase
-from wsload.results import Interval, RunFile, interval_stats
+from wsload.report.export.rows import Thresholds, failed, phase
+from wsload.results import Interval, RunFile, aside_names, interval_stats
 
 COUNTERS = (
     "due",
@@ -49,20 +49,21 @@ COLUMNS = (
 )
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, _: Thresholds = None) -> Iterator[str]:
     """The table, line by line (RFC 4180, lines end in CR LF)."""
     yield _line(COLUMNS)
+    asides = aside_names(run.header.plan)
     for interval in run.intervals():
-        yield _line(_row(interval))
+        yield _line(_row(interval, asides))
 
 
-def _row(interval: Interval) -> list[object]:
+def _row(interval: Interval, asides: Collection[str]) -> list[object]:
     row: list[object] = [interval.index, phase(interval), interval.start_ns, interval.end_ns]
     row += [interval.counters.get(name, 0) for name in COUNTERS]
     row += [failed(interval), int(bool(interval.suspicions))]
     row += [interval.gauges.get(name, 0) for name in GAUGES]
     for metric, names in LATENCIES.items():
-        stats = interval_stats(interval, metric)
+        stats = interval_stats(interval, metric, asides)
         values = stats.model_dump(by_alias=True) if stats else {}
         row += [values.get(name, "") for name in names]
     return row

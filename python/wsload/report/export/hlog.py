@@ -8,23 +8,24 @@ format has it.
 import base64
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
-from wsload.report.export.rows import HIDDEN
-from wsload.results import Distribution, Interval, RunFile, merged
+from wsload.report.export.rows import HIDDEN, Thresholds
+from wsload.results import Distribution, Interval, RunFile, aside_names, merged
 
 LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, _: Thresholds = None) -> Iterator[str]:
     """The log, line by line. Timestamps are seconds after its base, the start of the first interval."""
     base_ns: int | None = None
+    asides = aside_names(run.header.plan)
     for interval in run.intervals():
         if base_ns is None:
             base_ns = interval.start_ns
             yield from _head(run, base_ns)
-        for tag, blob in _tagged(interval):
+        for tag, blob in _tagged(interval, asides):
             yield _line(interval, tag, blob, base_ns)
     if base_ns is None:
         yield from _head(run, 0)
@@ -40,7 +41,7 @@ def _head(run: RunFile, first_ns: int) -> Iterator[str]:
     yield LEGEND
 
 
-def _tagged(interval: Interval) -> Iterator[tuple[str, bytes]]:
+def _tagged(interval: Interval, asides: Collection[str]) -> Iterator[tuple[str, bytes]]:
     names: dict[str, list[str]] = defaultdict(list)
     for metric, message in sorted(interval.histograms):
         if metric not in HIDDEN:
@@ -50,7 +51,7 @@ def _tagged(interval: Interval) -> Iterator[tuple[str, bytes]]:
         if len(messages) == 1:
             yield tag, interval.histograms[metric, messages[0]]
             continue
-        yield tag, merged(interval, metric).encode()
+        yield tag, merged(interval, metric, asides).encode()
         for message in messages:
             yield f"{tag}:{_tag(message)}", interval.histograms[metric, message]
 

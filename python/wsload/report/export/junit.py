@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from wsload.report.export.rows import Thresholds
 from wsload.report.remedies import title
 from wsload.report.terminal import observed
 from wsload.report.terminal import render as render_text
@@ -26,9 +27,9 @@ class Case:
     text: str
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
     """The document of a run file."""
-    summary = summarize(run)
+    summary = summarize(run, thresholds)
     yield document(summary, [run_case(summary), *threshold_cases(summary)])
 
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from wsload.report.export.rows import Thresholds
 from wsload.report.remedies import remedy, title
-from wsload.report.terminal import PERCENTILES
+from wsload.report.terminal import PERCENTILES, observed
 from wsload.report.text import latency_column, printable, shortened
 from wsload.results import RunFile, Stats, Summary, summarize
 from wsload.units import format_bytes, format_count, format_duration, format_rate
@@ -13,15 +14,15 @@ MAX_FAILURES = 20
 MAX_EXAMPLE = 200
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
     """The page of a run file."""
-    yield page(summarize(run))
+    yield page(summarize(run, thresholds))
 
 
 def page(summary: Summary) -> str:
     """Verdict first, then what was asked, reached, how fast, and what failed."""
-    blocks = [_head(summary), _figures(summary), _latencies(summary), _failures(summary), _notes(summary)]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    parts = (_head, _thresholds, _figures, _latencies, _failures, _notes)
+    return "\n\n".join(filter(None, (part(summary) for part in parts))) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -30,7 +31,8 @@ def escaped(text: str) -> str:
 
 
 def _head(summary: Summary) -> str:
-    ok = summary.outcome == "completed" and summary.verdict.trusted and not summary.failures
+    broken = sum(not one.passed for one in summary.thresholds)
+    ok = summary.outcome == "completed" and summary.verdict.trusted and not summary.failures and not broken
     trust = "trusted" if summary.verdict.trusted else "suspect"
     failed = sum(failure.count for failure in summary.failures)
     said = [
@@ -38,10 +40,23 @@ def _head(summary: Summary) -> str:
         f"figures {trust}",
         f"{format_count(failed)} failure{'' if failed == 1 else 's'}",
     ]
+    if summary.thresholds:
+        kept = len(summary.thresholds) - broken
+        said.append(f"{kept} of {len(summary.thresholds)} thresholds hold")
     lines = [f"## {'✅' if ok else '⚠️'} wsload {escaped(summary.target)}", "", f"**{' · '.join(said)}**"]
     for reason in summary.verdict.reasons:
         lines += ["", f"> Suspect: {escaped(reason.text)}. {escaped(reason.remedy)}"]
     return "\n".join(lines)
+
+
+def _thresholds(summary: Summary) -> str:
+    if not summary.thresholds:
+        return ""
+    rows = [
+        f"| {'✅' if one.passed else '❌'} | {escaped(one.text)} | {escaped(observed(one))} |"
+        for one in summary.thresholds
+    ]
+    return "\n".join(["| | threshold | observed |", "|---|---|---|", *rows])
 
 
 def _figures(summary: Summary) -> str:

@@ -1,12 +1,12 @@
 """JSON lines: an object per interval, live or from a file. docs/schema/interval.schema.json describes it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wsload.report.export.rows import metrics, phase
-from wsload.results import Interval, RunFile, Stats, interval_stats
+from wsload.report.export.rows import Thresholds, metrics, phase
+from wsload.results import Interval, RunFile, Stats, aside_names, interval_stats
 from wsload.results.summary import Agreement, FailureSummary
 from wsload.results.verdict import Reason
 
@@ -29,12 +29,12 @@ class IntervalRecord(BaseModel):
     negotiated: list[Agreement]
     failures: list[FailureSummary]
     suspicions: list[Reason] = Field(description="why this interval's figures are not to be trusted")
-    latencies: dict[str, Stats] = Field(description="by metric, over all message names")
+    latencies: dict[str, Stats] = Field(description="by metric, over all message names but those beside the iterations")
 
 
-def record(interval: Interval) -> IntervalRecord:
+def record(interval: Interval, asides: Collection[str] = ()) -> IntervalRecord:
     """An interval as the object that is printed."""
-    found = {metric: interval_stats(interval, metric) for metric in metrics(interval)}
+    found = {metric: interval_stats(interval, metric, asides) for metric in metrics(interval)}
     return IntervalRecord.model_validate(
         {
             "index": interval.index,
@@ -58,11 +58,12 @@ def record(interval: Interval) -> IntervalRecord:
     )
 
 
-def line(interval: Interval) -> str:
+def line(interval: Interval, asides: Collection[str] = ()) -> str:
     """One line, its end included."""
-    return record(interval).model_dump_json(by_alias=True) + "\n"
+    return record(interval, asides).model_dump_json(by_alias=True) + "\n"
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, _: Thresholds = None) -> Iterator[str]:
     """All intervals of a file, in order."""
-    return map(line, run.intervals())
+    asides = aside_names(run.header.plan)
+    return (line(interval, asides) for interval in run.intervals())

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 
+from wsload.report.export.rows import Thresholds
 from wsload.results import Record, RunFile, Series, Summary, record_of
 
 BOUNDS_NS = tuple(round(step * 10**power) for power in range(4, 11) for step in (1, 2.5, 5))
@@ -35,9 +36,9 @@ GAUGES = {
 }
 
 
-def render(run: RunFile) -> Iterator[str]:
+def render(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
     """The exposition of a run file."""
-    yield exposition(record_of(run))
+    yield exposition(record_of(run, thresholds))
 
 
 def exposition(record: Record) -> str:
@@ -52,6 +53,11 @@ def _facts(summary: Summary) -> Iterator[Metric]:
     yield InfoMetricFamily("wsload_run", "What was run.", {**facts, "outcome": summary.outcome})
     trusted = int(summary.verdict.trusted)
     yield GaugeMetricFamily("wsload_trusted", "1: figures are trusted, 0: suspect.", trusted)
+    if summary.thresholds:
+        passed = GaugeMetricFamily("wsload_threshold_passed", "1: the threshold holds, 0: not.", labels=["threshold"])
+        for result in summary.thresholds:
+            passed.add_metric([result.text], int(result.passed))
+        yield passed
     yield GaugeMetricFamily("wsload_measured_seconds", "Length of the measured part.", summary.duration_ns / 1e9)
     yield GaugeMetricFamily("wsload_connections_asked", "Connections asked for.", summary.connections.asked)
     messages = summary.messages.model_dump()

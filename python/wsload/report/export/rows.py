@@ -1,9 +1,14 @@
 """What the formats that tell intervals have in common."""
 
+from collections.abc import Sequence
+
 from wsload.results import Interval
 from wsload.results.interval import CENSORED
 from wsload.results.summary import UNCERTAIN
+from wsload.scenario import Threshold
 
+Thresholds = Sequence[Threshold] | None
+"""What takes the place of a run's own thresholds."""
 HIDDEN = {*CENSORED.values(), *UNCERTAIN}
 """Histograms that are part of another's statistics."""
 

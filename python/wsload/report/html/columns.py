@@ -93,14 +93,17 @@ def failures_over_time(record: Record, kinds: Sequence[str]) -> Columns:
 
 
 def suspect_spans(record: Record) -> list[tuple[int, int]]:
-    """From when to when figures are suspect, ns; empty where that is too often to be drawn."""
+    """From when to when figures are suspect, ns; empty where that is too often, or too much, to be drawn."""
     spans: list[tuple[int, int]] = []
     for window in record.series.windows:
         if window.suspect and spans and spans[-1][1] == window.start_ns:
             spans[-1] = (spans[-1][0], window.end_ns)
         elif window.suspect:
             spans.append((window.start_ns, window.end_ns))
-    return spans if len(spans) <= MAX_SPANS else []
+    suspect_ns = sum(end_ns - start_ns for start_ns, end_ns in spans)
+    whole_ns = max((window.end_ns for window in record.series.windows), default=0)
+    # Where all is shaded, nothing is marked: the verdict says it.
+    return spans if len(spans) <= MAX_SPANS and suspect_ns * 2 <= whole_ns else []
 
 
 def tail(distribution: Distribution) -> Columns:

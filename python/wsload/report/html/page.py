@@ -11,24 +11,25 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from wsload.report.export.junit import Case, threshold_cases
+from wsload.report.export.rows import Thresholds
 from wsload.report.html.charts import Chart, Charts, Run
 from wsload.report.html.sections import FILTERS, sections
-from wsload.report.html.timeline import Event, timeline_data
+from wsload.report.html.timeline import Event, recorded, timeline_data
 from wsload.results import read_record
 
 SCRIPTS = ("theme.js", "zoom.js", "timeline.js")
 """In the order in which they run, after Bokeh's."""
 
 
-def render_page(paths: Sequence[Path]) -> Iterator[str]:
-    """The page of one run, or of several laid over each other.
+def render_page(paths: Sequence[Path], thresholds: Thresholds = None) -> Iterator[str]:
+    """The page of one run, or of several laid over each other; `thresholds` take the place of the runs' own.
 
     Raises:
         RunFileError: a file cannot be read.
     """
-    runs = [Run(name, read_record(path)) for name, path in zip(names(paths), paths, strict=True)]
-    yield page(runs)
+    runs = [Run(name, read_record(path, thresholds)) for name, path in zip(names(paths), paths, strict=True)]
+    events, total = recorded(paths[0]) if len(paths) == 1 else ([], 0)
+    yield page(runs, events, total)
 
 
 def names(paths: Sequence[Path]) -> list[str]:
@@ -39,15 +40,13 @@ def names(paths: Sequence[Path]) -> list[str]:
     return [f"{stem} ({number + 1})" if stems.count(stem) > 1 else stem for number, stem in enumerate(stems)]
 
 
-def page(
-    runs: Sequence[Run], events: Sequence[Event] = (), thresholds: Sequence[Case] = (), live: str | None = None
-) -> str:
+def page(runs: Sequence[Run], events: Sequence[Event] = (), total: int | None = None, live: str | None = None) -> str:
     """The HTML of runs that have been read.
 
     Args:
         runs: Those to show; several are laid over each other.
         events: Messages for the timeline viewer; without any there is none.
-        thresholds: What was to hold, of a single run, where that is not what it was held against.
+        total: How many there were, where these are not all.
         live: The address of server-sent events that feed the page; None for one that stays as it is.
     """
     charts = Charts(runs)
@@ -56,10 +55,10 @@ def page(
     scripts = [_bokeh(), *map(_asset, SCRIPTS), *([_asset("live.js")] if live else [])]
     blocks = {"charts": charts_data(drawn)}
     if events:
-        blocks["timeline"] = timeline_data(events)
+        blocks["timeline"] = timeline_data(events, total)
     template = environment().from_string(_asset("page.html"))
     return template.render(
-        **sections(runs, thresholds or _held(runs), live=live is not None),
+        **sections(runs, live=live is not None),
         groups=groups,
         blocks={key: _script_data(value) for key, value in blocks.items()},
         style=Markup(_asset("style.css")),  # noqa: S704 - our own file
@@ -78,14 +77,9 @@ def shape(charts: Sequence[Chart]) -> str:
 
 def fragments(runs: Sequence[Run]) -> dict[str, str]:
     """The parts of the page that change while a run goes on, by their element's id."""
-    context = sections(runs, _held(runs), live=True)
+    context = sections(runs, live=True)
     module: Any = environment().from_string(_asset("parts.html")).make_module(context)
-    return {name: str(getattr(module, name)()) for name in ("head", "tiles", "tables")}
-
-
-def _held(runs: Sequence[Run]) -> list[Case]:
-    """What a single run was held against."""
-    return threshold_cases(runs[0].record.summary) if len(runs) == 1 else []
+    return {name: str(getattr(module, name)()) for name in ("head", "tiles", "thresholds", "tables")}
 
 
 def environment() -> Environment:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wsload.report.export.junit import Case, what_is_wrong
+from wsload.report.export.junit import threshold_cases, what_is_wrong
 from wsload.report.html.charts import RUN_COLOURS, Run
 from wsload.report.remedies import remedy, title
 from wsload.report.terminal import PERCENTILES, load_words, suspect_words
@@ -47,14 +47,13 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def sections(runs: Sequence[Run], thresholds: Sequence[Case], *, live: bool = False) -> dict[str, Any]:
+def sections(runs: Sequence[Run], *, live: bool = False) -> dict[str, Any]:
     """All that the templates name, but the charts."""
     return {
         "title": "wsload " + (runs[0].record.summary.target if len(runs) == 1 else f"{len(runs)} runs"),
         "runs": [_run(run, number, live=live) for number, run in enumerate(runs)],
         "alone": len(runs) == 1,
         "percentiles": PERCENTILES,
-        "thresholds": thresholds,
     }
 
 
@@ -68,6 +67,7 @@ def _run(run: Run, number: int, *, live: bool) -> dict[str, Any]:
         "state": _state(summary, live=live),
         "suspect_words": suspect_words(summary.verdict) if summary.verdict.trusted else "",
         "tiles": _tiles(summary),
+        "thresholds": threshold_cases(summary),
         "latencies": _latencies(summary),
         "messages": _by_message(run),
         "phases": _phases(summary),
@@ -154,6 +154,7 @@ def _latencies(summary: Summary) -> list[dict[str, Any]]:
         ("each subscriber has it", "from when it was due", summary.fan_out_each),
         ("last subscriber has it", "of messages that reached all", summary.fan_out_last),
         ("gap between pushes", "per connection", summary.push_gap),
+        ("iteration", "from when it was due to its last step", summary.iterations and summary.iterations.time),
         ("ping to pong", "", summary.ping_time),
         ("send lag", "the generator's own", summary.send_lag),
         ("receive lag", "the generator's own", summary.receive_lag),

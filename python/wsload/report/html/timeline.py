@@ -1,8 +1,14 @@
 """Messages for the timeline viewer: what the page's script shows of them, within a bound."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from wsload import results
+from wsload.results import RunFile
+from wsload.units import format_latency
 
 Event = Mapping[str, Any]
 """`time_ns` after the epoch, `connection`, `direction` (in, out or none), `opcode`, `size` in bytes, and the payload as
@@ -16,7 +22,43 @@ _WIDEST = 12
 """Bytes that one character takes at most: two escaped halves of a surrogate pair."""
 
 
-def timeline_data(events: Sequence[Event]) -> dict[str, Any]:
+def recorded(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The messages that a run file keeps, evenly thinned out where they are too many, and how many there are.
+
+    Raises:
+        RunFileError: it cannot be read.
+    """
+    with RunFile.open(path) as run:
+        total = run.count_events()
+        step = max(-(-total // MAX_EVENTS), 1)
+        return [_shown(event) for _, event in run.events("id % ? = 0", (step,))], total
+
+
+def _shown(event: results.Event) -> dict[str, Any]:
+    """A recorded event as the viewer takes it: what is text as text, all else as bytes."""
+    notes = [event.name or "", event.failure or ""]
+    if event.code is not None:
+        notes.append(f"code {event.code}")
+    if event.latency_ns is not None:
+        notes.append(f"response time {format_latency(event.latency_ns)}")
+    shown: dict[str, Any] = {
+        "time_ns": event.at_ns,
+        "connection": event.connection,
+        "direction": {"sent": "out", "received": "in"}.get(event.direction),
+        "opcode": event.kind,
+        "size": event.size,
+        "note": " · ".join(filter(None, notes)),
+    }
+    try:
+        text = "" if event.kind == "binary" else event.payload.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        return shown | {"base64": base64.b64encode(event.payload).decode("ascii")}
+    return shown | {"text": text}
+
+
+def timeline_data(events: Sequence[Event], total: int | None = None) -> dict[str, Any]:
     """Events in order of time, whole runs thinned out evenly where they are too many."""
     ordered = sorted(events, key=lambda event: (event["time_ns"], event["connection"]))
     step = max(-(-len(ordered) // MAX_EVENTS), 1)
@@ -27,7 +69,7 @@ def timeline_data(events: Sequence[Event]) -> dict[str, Any]:
         row, used = _row(event, min(budget, MAX_PAYLOAD))
         budget -= used
         rows.append(row)
-    return {"events": rows, "total": len(ordered)}
+    return {"events": rows, "total": len(ordered) if total is None else total}
 
 
 def _row(event: Event, room: int) -> tuple[dict[str, Any], int]:

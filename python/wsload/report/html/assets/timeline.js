@@ -33,7 +33,8 @@
   };
   const seconds = (ns) => (ns / 1e9).toFixed(6) + " s";
   const words = (event) => [event.note, event.text, event.base64 && hexdump(bytes(event))].filter(Boolean).join("\n");
-  const peek = (event) => printable((event.note || event.text || (event.base64 ? hexdump(bytes(event).slice(0, 16)) : "")).slice(0, 200)).replace(/\s+/g, " ");
+  const peek = (event) => printable([event.note, event.text ?? (event.base64 && hexdump(bytes(event).slice(0, 16)))]
+    .filter(Boolean).join("   ").slice(0, 300)).replace(/[\n\t]+/g, " ");
   const full = (event) => {
     const parts = [];
     if (event.note) parts.push(event.note);
