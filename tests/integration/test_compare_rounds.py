@@ -55,6 +55,19 @@ def test_two_builds_take_turns_on_one_port(port: int, tmp_path: Path) -> None:
     assert again.returncode == 3
 
 
+def test_a_scenario_is_run_against_both_and_flags_have_precedence(port: int, tmp_path: Path) -> None:
+    text = "target: ws://127.0.0.1:1/\nload: {connections: 2, rate: 100/s, duration: 600s}\n"
+    text += "variables: {who: nobody}\nmessages: {hello: {text: 'hello {{who}}', reply: {}}}\niterate: [send: hello]\n"
+    (tmp_path / "load.yaml").write_text(text, encoding="utf-8")
+    commands = ["--base-cmd", server(port, "5ms"), "--new-cmd", server(port, "20ms")]
+    rounds = ["--rounds", "2", "-d", "1s", "--var", "who=you", "--format", "json", "--anyway", "-o", "made"]
+    metric = ["--metric", "response.p50"]
+    arguments = ["load.yaml", "--base", f"ws://127.0.0.1:{port}/", *commands, *rounds, *metric]
+    done = run("compare", "--run", *arguments, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert json.loads(done.stdout)["base"]["runs"][0]["target"] == f"ws://127.0.0.1:{port}/"
+
+
 def test_a_server_that_answers_nothing_ends_the_comparison(port: int, tmp_path: Path) -> None:
     # It takes connections and is no WebSocket server.
     commands = ["--base-cmd", server(port, "1ms"), "--new-cmd", f"python3 -m http.server {port} --bind 127.0.0.1"]

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wsload.cli import flags, values
+from wsload.cli import flags, scenarios, values
 from wsload.cli.choices import CompareFormat
 from wsload.cli.rounds import make_rounds, play_rounds
 from wsload.errors import ExitCode, UsageError
@@ -132,6 +132,9 @@ def compare(
     insecure: flags.Insecure = False,
     workers: flags.Workers = None,
     seed: flags.Seed = None,
+    var: flags.Variable = None,
+    env: flags.Environment = None,
+    env_file: flags.EnvFile = None,
 ) -> int:
     """Compare runs of two releases: did the new one get slower?
 
@@ -139,7 +142,8 @@ def compare(
     tolerance, for certain), unchanged (within it, for certain) or inconclusive.
 
     With --run the runs are made first: rounds of both servers under the same load, in an order that is drawn and
-    balanced, each with a warm-up. All other flags below "Rounds" are those of `wsload run`.
+    balanced, each with a warm-up. BASE may then be a scenario file. All other flags below "Rounds" are those of
+    `wsload run`.
 
     Exit codes: 0 no regression; 1 a run measured nothing, or a server did not start; 2 wrong usage, or runs that are
     not alike; 3 regressed; 4 inconclusive, with --strict; 130 and 143 stopped by SIGINT or SIGTERM.
@@ -148,34 +152,51 @@ def compare(
     if run:
         from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
-        _reject_sides(base, new, base_url)
-        load = LoadModel(
-            connections=values.quantity("--connections", parse_count, connections),
-            connect_rate_per_s=values.maybe("--connect-rate", parse_rate, connect_rate),
-            duration_ns=values.maybe("--duration", parse_duration, duration),
-            warmup_ns=values.quantity("--warmup", parse_duration, warmup),
-            rate_per_s=values.maybe("--rate", parse_rate, rate),
-            rate_per_conn_per_s=values.maybe("--rate-per-conn", parse_rate, rate_per_conn),
-            arrivals=arrivals.value if arrivals else None,
-            think=None if think is None else values.think(think),
-            in_flight=values.maybe("--in-flight", parse_count, in_flight),
-        )
+        file = _scenario_file(base, new, base_url)
+        # Each field with the flag that sets it: over a scenario file only flags that were given have a say.
+        load = {
+            "connections": ("connections", values.quantity("--connections", parse_count, connections)),
+            "connect_rate_per_s": ("connect_rate", values.maybe("--connect-rate", parse_rate, connect_rate)),
+            "duration_ns": ("duration", values.maybe("--duration", parse_duration, duration)),
+            "warmup_ns": ("warmup", values.quantity("--warmup", parse_duration, warmup)),
+            "rate_per_s": ("rate", values.maybe("--rate", parse_rate, rate)),
+            "rate_per_conn_per_s": ("rate_per_conn", values.maybe("--rate-per-conn", parse_rate, rate_per_conn)),
+            "arrivals": ("arrivals", arrivals.value if arrivals else None),
+            "think": ("think", None if think is None else values.think(think)),
+            "in_flight": ("in_flight", values.maybe("--in-flight", parse_count, in_flight)),
+        }
+        tls = {"cacert": ("cacert", cacert), "insecure": ("insecure", insecure)}
         size_bytes = values.maybe("--size", parse_size, size)
+        sources = {"message": message, "message_file": message_file, "size": size, "binary": binary}
+        top = {
+            "headers": ("header", values.headers(header)),
+            "bearer": ("bearer", bearer),
+            "subprotocols": ("subprotocol", tuple(subprotocol or ())),
+            "compression": ("compress", None if compress is None else parse_compression(compress)),
+            "message": (
+                next((flag for flag, given in sources.items() if given), "message"),
+                Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
+            ),
+            "match": ("match", match),
+            "match_received": ("match_received", match_received),
+            "reply_timeout_ns": ("reply_timeout", values.quantity("--reply-timeout", parse_duration, reply_timeout)),
+        }
+        given = scenarios.given_flags(context)
 
         def scenario(url: str, number: int) -> Scenario:
+            fixed: dict[str, Any] = {"target": url, "seed": number}
+            if file is not None:
+                parts: list[dict[str, Any]] = [
+                    {name: value for name, (flag, value) in part.items() if flag in given} for part in (top, load, tls)
+                ]
+                parts[0] |= fixed
+                return scenarios.read(file, values.variables(var), env, env_file, parts)
+            values.refuse_variables(var, env, env_file)
             return Scenario(
-                target=url,
-                headers=values.headers(header),
-                bearer=bearer,
-                subprotocols=tuple(subprotocol or ()),
-                compression=None if compress is None else parse_compression(compress),
-                tls=TlsOptions(cacert=cacert, insecure=insecure),
-                message=Message(text=message, file=message_file, size_bytes=size_bytes, binary=binary),
-                match=match,
-                match_received=match_received,
-                load=load,
-                reply_timeout_ns=values.quantity("--reply-timeout", parse_duration, reply_timeout),
-                seed=number,
+                load=LoadModel.model_validate({name: value for name, (_, value) in load.items()}),
+                tls=TlsOptions.model_validate({name: value for name, (_, value) in tls.items()}),
+                **fixed,
+                **{name: value for name, (_, value) in top.items()},
             )
 
         plan = make_rounds(
@@ -245,11 +266,14 @@ def exit_code(result: "Comparison", *, strict: bool) -> ExitCode:
     return ExitCode.INCONCLUSIVE if strict and result.verdict == "inconclusive" else ExitCode.OK
 
 
-def _reject_sides(base: str | None, new: str | None, base_url: str | None) -> None:
-    if base is not None or new is not None:
-        raise UsageError("BASE: --run makes the runs itself", "Leave BASE and NEW out, or --run.")
+def _scenario_file(scenario: str | None, other: str | None, base_url: str | None) -> str | None:
+    """With --run the first argument, if any, is a scenario."""
+    if other is not None or (scenario is not None and not scenarios.is_scenario(scenario)):
+        remedy = "Leave BASE and NEW out, name a scenario (.yaml) instead, or leave --run out."
+        raise UsageError("BASE: --run makes the runs itself", remedy)
     if base_url is None:
         raise UsageError("--base: with --run, two servers are needed", "Name them with --base URL and --new URL.")
+    return scenario
 
 
 def _reject_load(context: typer.Context) -> None:
