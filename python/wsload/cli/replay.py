@@ -112,10 +112,7 @@ def replay(
 
     Exit codes: 0 played; 1 no connection; 2 wrong usage; 3 something differs, with --fail-on-diff.
     """
-    import asyncio
-
-    from wsload.client.replay import Pace
-    from wsload.client.replay import replay as play
+    from wsload.client.replay import Pace, run_replay
     from wsload.timeline.store import save
 
     count = values.quantity("--copies", parse_count, copies)
@@ -153,7 +150,7 @@ def replay(
     if path.exists():
         raise UsageError(f"--output: {path} exists already", "Name another file.")
     masks = _masks(mask, scripts, automatic=auto_mask)
-    result = asyncio.run(play(plan, scripts, pace, copies=count, variables=variables))
+    result = run_replay(plan, scripts, pace, copies=count, variables=variables)
     save(path, url, result.epoch_unix_ns, result.events, source=f"replay of {file.name}")
     _tell(result, scripts, count)
     from wsload.timeline.diff import compare

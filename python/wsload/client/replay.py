@@ -1,6 +1,7 @@
 """Plays recorded connections against a service: with their own pacing, faster, or as fast as it goes."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,10 +46,11 @@ class Replayed:
 class _Player:
     """One connection of a replay."""
 
-    def __init__(self, steps: Sequence[Step], pace: Pace, epoch_ns: int, lateness_ns: list[int]) -> None:
+    def __init__(self, steps: Sequence[Step], pace: Pace, lateness_ns: list[int]) -> None:
         self._steps = steps
         self._pace = pace
-        self._epoch_ns = epoch_ns
+        self.start_ns = 0
+        """When the recording begins anew, on the monotonic clock."""
         self._lateness_ns = lateness_ns
         self._next = 0
         self._due = 0
@@ -73,9 +75,27 @@ class _Player:
                 return
             self._next += 1
             if self._pace.speed and not self._pace.wait_replies:
-                due_ns = self._epoch_ns + round(step.at_ns / self._pace.speed)
+                due_ns = self.start_ns + round(step.at_ns / self._pace.speed)
                 self._lateness_ns.append(max(time.monotonic_ns() - due_ns, 0))
             link.send(step.kind, step.payload)
+
+
+def run_replay(
+    plan: Plan, scripts: Sequence[Script], pace: Pace, *, copies: int, variables: Mapping[str, str]
+) -> Replayed:
+    """Plays on a loop of its own, undisturbed by collections of garbage.
+
+    Raises:
+        ClientError: no connection could be opened.
+    """
+    import uvloop
+
+    gc.collect()
+    gc.disable()
+    try:
+        return uvloop.run(replay(plan, scripts, pace, copies=copies, variables=variables))
+    finally:
+        gc.enable()
 
 
 async def replay(
@@ -89,7 +109,7 @@ async def replay(
     result = Replayed(time.time_ns())
     epoch_ns = time.monotonic_ns()
     players = [
-        _Player(script.filled(variables or {}, copy), pace, epoch_ns, result.lateness_ns)
+        _Player(script.filled(variables or {}, copy), pace, result.lateness_ns)
         for copy in range(copies)
         for script in scripts
     ]
@@ -110,8 +130,16 @@ async def replay(
         else:
             players[number].pump()
 
+    first_ns = min((_at(step.at_ns, pace) for script in scripts for step in script.steps), default=0)
+    agenda = _agenda(scripts, copies, pace)
+    # Connections that stood before the first message stand before it again, however long that takes.
+    await asyncio.gather(*(begin(number) for at_ns, number, begins in agenda if begins and at_ns <= first_ns))
+    start_ns = max(epoch_ns, time.monotonic_ns() - first_ns)
+    for player in players:
+        player.start_ns = start_ns
+    rest = [entry for entry in agenda if not (entry[2] and entry[0] <= first_ns)]
     async with asyncio.TaskGroup() as tasks:
-        await _play(_agenda(scripts, copies, pace), players, epoch_ns, lambda number: tasks.create_task(begin(number)))
+        await _play(rest, players, start_ns, lambda number: tasks.create_task(begin(number)))
     result.failed = len(errors)
     if errors and len(errors) == len(players):
         raise errors[0]
@@ -136,11 +164,11 @@ def _agenda(scripts: Sequence[Script], copies: int, pace: Pace) -> list[tuple[in
 async def _play(
     agenda: Sequence[tuple[int, int, bool]],
     players: Sequence[_Player],
-    epoch_ns: int,
+    start_ns: int,
     begin: Callable[[int], object],
 ) -> None:
     for served, (due_ns, number, begins) in enumerate(agenda, 1):
-        while (wait_ns := due_ns - (time.monotonic_ns() - epoch_ns)) > 0:  # noqa: ASYNC110 - a clock is no event
+        while (wait_ns := due_ns - (time.monotonic_ns() - start_ns)) > 0:  # noqa: ASYNC110 - a clock is no event
             # Going round costs a core, and keeps the times.
             await asyncio.sleep((wait_ns - SPIN_NS) / 1e9 if wait_ns > SPIN_NS else 0)
         if begins:

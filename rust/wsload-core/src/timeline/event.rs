@@ -126,18 +126,19 @@ impl Head {
     /// The event as bytes.
     #[inline]
     pub(super) fn write(&self, payload: &[u8], out: &mut [u8]) {
+        let (head, rest) = out.split_at_mut(HEAD_BYTES);
         let len = (HEAD_BYTES + payload.len()) as u32;
-        out[0..4].copy_from_slice(&len.to_le_bytes());
-        out[4..8].copy_from_slice(&[self.kind as u8, self.direction as u8, self.flags, self.why]);
-        out[8..16].copy_from_slice(&self.at_ns.to_le_bytes());
-        out[16..20].copy_from_slice(&self.slot.to_le_bytes());
-        out[20..24].copy_from_slice(&self.attempt.to_le_bytes());
-        out[24..28].copy_from_slice(&self.seq.to_le_bytes());
-        out[28..32].copy_from_slice(&self.size.to_le_bytes());
-        out[32..40].copy_from_slice(&self.latency_ns.unwrap_or(NO_LATENCY).to_le_bytes());
-        out[40..42].copy_from_slice(&self.name.to_le_bytes());
-        out[42..44].copy_from_slice(&self.code.to_le_bytes());
-        out[HEAD_BYTES..HEAD_BYTES + payload.len()].copy_from_slice(payload);
+        head[0..4].copy_from_slice(&len.to_le_bytes());
+        head[4..8].copy_from_slice(&[self.kind as u8, self.direction as u8, self.flags, self.why]);
+        head[8..16].copy_from_slice(&self.at_ns.to_le_bytes());
+        head[16..20].copy_from_slice(&self.slot.to_le_bytes());
+        head[20..24].copy_from_slice(&self.attempt.to_le_bytes());
+        head[24..28].copy_from_slice(&self.seq.to_le_bytes());
+        head[28..32].copy_from_slice(&self.size.to_le_bytes());
+        head[32..40].copy_from_slice(&self.latency_ns.unwrap_or(NO_LATENCY).to_le_bytes());
+        head[40..42].copy_from_slice(&self.name.to_le_bytes());
+        head[42..44].copy_from_slice(&self.code.to_le_bytes());
+        rest[..payload.len()].copy_from_slice(payload);
     }
 
     /// The same, appended.

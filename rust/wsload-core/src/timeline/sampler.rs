@@ -9,9 +9,9 @@ use super::{CUT, OUT_OF_REACH, REDACTED};
 use crate::frame::opcode::Opcode;
 use crate::tally::FailureKind;
 
-/// Of the ring for each connection, and its bounds.
-const RING_BYTES_PER_CONNECTION: usize = 900;
-const RING_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=16 << 20;
+/// Of the ring for each connection before it is rounded up, and its bounds. A small ring stays in the cache.
+const RING_BYTES_PER_CONNECTION: usize = 450;
+const RING_BYTES: std::ops::RangeInclusive<usize> = 256 << 10..=8 << 20;
 /// Events kept from before a failure, and before a slow reply.
 const FAILURE_DEPTH: usize = 50;
 const SLOW_DEPTH: usize = 16;
@@ -502,7 +502,7 @@ mod tests {
         timeline.begin(1, 1);
         let long = "x".repeat(4_096);
         timeline.sent(1, 2, (Opcode::Text, 0), b"early", None);
-        for at_ns in 0..300 {
+        for at_ns in 0..100 {
             timeline.sent(0, 10 + at_ns, (Opcode::Text, 0), long.as_bytes(), None);
         }
         timeline.failed(1, 400, FailureKind::Unanswered, "nothing came");
