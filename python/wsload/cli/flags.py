@@ -37,9 +37,6 @@ Target = Annotated[
         show_default=False,
     ),
 ]
-Url = Annotated[
-    str, Argument(metavar="URL", help="Where to connect: ws://host:port/path, wss:// for TLS", show_default=False)
-]
 ScenarioPath = Annotated[Path, Argument(metavar="FILE", help="A scenario (.yaml).", show_default=False)]
 Variable = Annotated[
     list[str] | None,
