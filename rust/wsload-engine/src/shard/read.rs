@@ -163,7 +163,8 @@ impl Shard {
                                         let sent_ns = monotonic_ns();
                                         session.sent(program, sent_ns);
                                         book.sent_by_step(name, intended_ns, able_ns, sent_ns);
-                                        book.record.sent(index, sent_ns, opcode, name, &session.hide(program, echo));
+                                        let whose = (&**session, program);
+                                        book.record.sent_in_session(index, sent_ns, (opcode, name), echo, whose);
                                     }
                                     other => heard.actions.push(other),
                                 }

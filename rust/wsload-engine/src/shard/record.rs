@@ -1,8 +1,11 @@
 //! The timeline's place in a shard: every call is nothing when the plan records nothing.
 
+use std::borrow::Cow;
+
 use wsload_core::frame::opcode::Opcode;
 use wsload_core::matching::Sent;
 use wsload_core::plan::{Plan, Record, WholeConnections};
+use wsload_core::program::{Program, Session};
 use wsload_core::schedule::share;
 use wsload_core::tally::FailureKind;
 use wsload_core::timeline::{Answer, Direction, Kept, Kind, NO_NAME, Secret, Settings, Timeline, Whole};
@@ -14,9 +17,6 @@ const LENGTH_NS: u64 = 3_600_000_000_000;
 #[derive(Debug)]
 pub(super) struct Recording {
     timeline: Option<Box<Timeline>>,
-    /// By place of the message name: stored in the stead of messages that name a secret variable, whose value may be
-    /// anything by the time it is sent.
-    withheld: Vec<Option<Box<[u8]>>>,
 }
 
 impl Recording {
@@ -32,7 +32,7 @@ impl Recording {
             secrets,
         }) = &plan.record
         else {
-            return Self { timeline: None, withheld: Vec::new() };
+            return Self { timeline: None };
         };
         let whole = match *connections {
             WholeConnections::OneIn(number) => Whole::OneIn(number),
@@ -55,7 +55,7 @@ impl Recording {
             workers,
             slots,
         });
-        Self { timeline: Some(Box::new(timeline)), withheld: withheld(plan) }
+        Self { timeline: Some(Box::new(timeline)) }
     }
 
     pub(super) fn begin(&mut self, index: u32, at_ns: u64) {
@@ -73,8 +73,26 @@ impl Recording {
     #[inline]
     pub(super) fn sent(&mut self, index: u32, at_ns: u64, opcode: Opcode, name: u16, payload: &[u8]) {
         if let Some(timeline) = &mut self.timeline {
-            let instead = self.withheld.get(usize::from(name)).and_then(Option::as_deref);
-            timeline.sent(index, at_ns, (opcode, name), payload, instead);
+            timeline.sent(index, at_ns, (opcode, name), payload, None);
+        }
+    }
+
+    /// A message of a scenario, whose secret variables must not be stored.
+    #[inline]
+    pub(super) fn sent_in_session(
+        &mut self,
+        index: u32,
+        at_ns: u64,
+        (opcode, name): (Opcode, u16),
+        payload: &[u8],
+        (session, program): (&Session, &Program),
+    ) {
+        if let Some(timeline) = &mut self.timeline {
+            let instead = match session.hide(program, payload) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(hidden) => Some(hidden),
+            };
+            timeline.sent(index, at_ns, (opcode, name), payload, instead.as_deref());
         }
     }
 
@@ -134,20 +152,4 @@ impl Recording {
             timeline.control(index, at_ns, what, code, payload);
         }
     }
-}
-
-fn withheld(plan: &Plan) -> Vec<Option<Box<[u8]>>> {
-    let Some(program) = &plan.program else { return Vec::new() };
-    let mut found = vec![None; program.names.len().max(1)];
-    let templates = program.messages.iter().filter(|message| message.template);
-    let by_steps = templates.map(|message| (usize::from(message.name), &message.payload));
-    let scheduled = plan.message.iter().filter(|message| message.template).map(|message| (0, &message.payload));
-    for (place, payload) in by_steps.chain(scheduled) {
-        let text = String::from_utf8_lossy(payload);
-        let secret = program.variables.iter().find(|one| one.secret && text.contains(&one.name));
-        if let (Some(secret), Some(instead)) = (secret, found.get_mut(place)) {
-            *instead = Some(format!("***{}***", secret.name).into_bytes().into_boxed_slice());
-        }
-    }
-    found
 }

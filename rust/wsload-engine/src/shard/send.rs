@@ -1,6 +1,5 @@
 //! Sending: what is due, what a closed loop may send next, what the kernel did not take.
 
-use std::borrow::Cow;
 use std::io;
 
 use wsload_core::connection::NotOpen;
@@ -188,11 +187,13 @@ impl Shard {
         if open {
             *sent += 1;
             let sent_ns = monotonic_ns();
-            let hidden = match (session, &settings.program) {
-                (Some(session), Some(program)) => session.hide(program, bytes),
-                _ => Cow::Borrowed(&bytes[..]),
-            };
-            book.record.sent(index, sent_ns, message.opcode, settings.name, &hidden);
+            let what = (message.opcode, settings.name);
+            match (session, &settings.program) {
+                (Some(session), Some(program)) => {
+                    book.record.sent_in_session(index, sent_ns, what, bytes, (session, program));
+                }
+                _ => book.record.sent(index, sent_ns, message.opcode, settings.name, bytes),
+            }
             match &settings.keys {
                 Some(keys) => {
                     book.sent(None, settings.name, intended_ns, able_ns, sent_ns);

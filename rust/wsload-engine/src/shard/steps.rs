@@ -126,7 +126,7 @@ impl Shard {
                 let sent_ns = monotonic_ns();
                 if let (true, Some(session), Some(program)) = (sent, &mut slot.session, &settings.program) {
                     session.sent(program, sent_ns);
-                    book.record.sent(index, sent_ns, opcode, name, &session.hide(program, &rendered));
+                    book.record.sent_in_session(index, sent_ns, (opcode, name), &rendered, (session, program));
                     book.sent_by_step(name, intended_ns, able_ns, sent_ns);
                 }
                 wire.echo = rendered;
