@@ -115,11 +115,12 @@ def start_up_ms(arguments: list[str], rounds: int) -> float:
     return statistics.median(times)
 
 
-def run_wsload(port: int, flags: list[str]) -> tuple[str, int, float]:
-    """`wsload run` with one worker and the result as JSON: output, CPU of the tree, foreign cores."""
+def run_wsload(port: int, flags: list[str], target: str | None = None) -> tuple[str, int, float]:
+    """`wsload run` of the server on a port or of a scenario file, one worker: JSON, CPU of the tree, foreign cores."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "bench.wsload")
-        command = [str(WSLOAD), "run", f"ws://127.0.0.1:{port}/", "--workers", "1", "--format", "json", "-o", file]
+        target = target or f"ws://127.0.0.1:{port}/"
+        command = [str(WSLOAD), "run", target, "--workers", "1", "--format", "json", "-o", file]
         return timed([*command, *flags])
 
 

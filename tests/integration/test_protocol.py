@@ -136,20 +136,20 @@ def test_what_the_handshake_carries(tmp_path: Path) -> None:
         seen.append(request)
 
     with server(process_request=look, subprotocols=["chat"]) as url:
-        flags = ["-n", "1", "-u", "me:secret", "--cookie", "a=1", "--cookie", "b=2", "--origin", "https://o.example"]
+        flags = ["-n", "1", "-u", "me:pa55word", "--cookie", "a=1", "--cookie", "b=2", "--origin", "https://o.example"]
         flags += ["--subprotocol", "chat", "--subprotocol", "old", "-H", "X-A: 1", "--param", "q=a b", "-o", "a.wsload"]
         result = run_json(url, *flags, cwd=tmp_path)
     (request,) = seen
     assert request.path == "/?q=a%20b"
     headers = request.headers
-    assert headers["Authorization"] == "Basic " + base64.b64encode(b"me:secret").decode()
+    assert headers["Authorization"] == "Basic " + base64.b64encode(b"me:pa55word").decode()
     assert (headers["Cookie"], headers["Origin"], headers["X-A"]) == ("a=1; b=2", "https://o.example", "1")
     assert headers["Sec-WebSocket-Protocol"] == "chat, old"
     assert agreed(result, "subprotocol") == {"chat": 1}
     # Nothing of it that is secret is kept.
     kept = (tmp_path / "a.wsload").read_bytes()
-    assert b"secret" not in kept
-    assert base64.b64encode(b"me:secret") not in kept
+    assert b"pa55word" not in kept
+    assert base64.b64encode(b"me:pa55word") not in kept
 
 
 def test_a_subprotocol_can_be_demanded(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 def test_through_a_proxy(tmp_path: Path) -> None:
     with server() as url, proxy() as (through, heads):
-        with_credentials = through.replace("http://", "http://me:secret@")
+        with_credentials = through.replace("http://", "http://me:pa55word@")
         result = run_json(url, "-c", "3", "-n", "9", "--proxy", with_credentials, "-o", "a.wsload", cwd=tmp_path)
     target = url.removeprefix("ws://").rstrip("/")
     assert result["messages"]["answered"] == 9
@@ -301,8 +301,8 @@ def test_through_a_proxy(tmp_path: Path) -> None:
     assert len(heads) == 3
     assert heads[0].startswith(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic ".encode())
     kept = (tmp_path / "a.wsload").read_bytes()
-    assert b"secret" not in kept
-    assert base64.b64encode(b"me:secret") not in kept
+    assert b"pa55word" not in kept
+    assert base64.b64encode(b"me:pa55word") not in kept
 
 
 def test_a_proxy_of_the_environment_is_used_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,8 @@ def test_a_run_that_goes_on_is_told_until_it_is_over(tmp_path: Path) -> None:
 
     first, second, last = asyncio.run(follow())
     assert [one["state"] for one in (first, second, last)] == ["running", "running", "completed"]
-    assert [one["time"][1] for one in (first, second, last)] == [2, 3, 3]
+    # Charts are drawn anew at most four times a window: those in between have no numbers.
+    assert [one["time"][1] for one in (first, last)] == [2, 3]
     assert len(last["sources"]["time-0"]["sent"]) == 3
     assert last["sources"]["cells-0"]["image"]["shape"][1] == 3
     assert first["shape"] == last["shape"]

@@ -726,7 +726,8 @@ impl Session {
                 }
             }
             if let Err(name) = self.capture(program, &rule.captures, message.payload) {
-                self.mismatch = Some((format!("nothing to capture as {name}"), shown(message.payload)));
+                self.mismatch =
+                    Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
             }
             self.asides.push_back((place, 0));
             if !rule.pass_on {
@@ -802,15 +803,19 @@ impl Session {
         };
         let told = match (unmet, expect.nothing) {
             (Some(_), true) => return Taken::Push,
-            (None, true) => Some((format!("expected nothing that is {}", expect.words()), shown(message.payload))),
+            (None, true) => Some((
+                format!("expected nothing that is {}", expect.words()),
+                shown(&self.hide(program, message.payload)),
+            )),
             (Some(_), false) if !*strict => return Taken::Push,
-            (Some(check), false) => Some((format!("expected {check}"), shown(message.payload))),
+            (Some(check), false) => Some((format!("expected {check}"), shown(&self.hide(program, message.payload)))),
             (None, false) => None,
         };
         if told.is_some() {
             self.mismatch = told;
         } else if let Err(name) = self.capture(program, &expect.captures, message.payload) {
-            self.mismatch = Some((format!("nothing to capture as {name}"), shown(message.payload)));
+            self.mismatch =
+                Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
         } else if left > 1 {
             self.waiting = Waiting::Message { until_ns, left: left - 1 };
             return Taken::Taken;

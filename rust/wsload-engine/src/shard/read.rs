@@ -136,7 +136,7 @@ impl Shard {
                         match taken {
                             Taken::Answer(exchange) => {
                                 let sent = book.answered_step(exchange, arrival_ns, read_ns);
-                                book.record.received(index, arrival_ns, opcode, payload, Some(sent));
+                                book.record.heard(index, arrival_ns, opcode, payload, Some(sent), (session, program));
                                 stamped = Some(sent);
                             }
                             Taken::Late(exchange) => book.late_step(exchange),
@@ -144,7 +144,7 @@ impl Shard {
                             Taken::Push => {}
                         }
                         if matches!(taken, Taken::Late(_) | Taken::Taken) {
-                            book.record.received(index, arrival_ns, opcode, payload, None);
+                            book.record.heard(index, arrival_ns, opcode, payload, None, (session, program));
                         }
                         if taken != Taken::Push {
                             heard.followed = true;
@@ -172,7 +172,7 @@ impl Shard {
                             continue;
                         }
                         if !settings.simple || !session.is_free() {
-                            book.record.received(index, arrival_ns, opcode, payload, None);
+                            book.record.heard(index, arrival_ns, opcode, payload, None, (session, program));
                             book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
                             continue;
                         }
@@ -187,7 +187,12 @@ impl Shard {
                         }
                     };
                     let answers = if let KeyedReply::Answer(sent) = reply { Some(sent) } else { None };
-                    book.record.received(index, arrival_ns, opcode, payload, answers);
+                    match (session.as_deref(), &settings.program) {
+                        (Some(session), Some(program)) => {
+                            book.record.heard(index, arrival_ns, opcode, payload, answers, (session, program));
+                        }
+                        _ => book.record.received(index, arrival_ns, opcode, payload, answers),
+                    }
                     match reply {
                         KeyedReply::Answer(sent) => {
                             heard.answered += 1;

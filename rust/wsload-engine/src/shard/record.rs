@@ -105,6 +105,22 @@ impl Recording {
         }
     }
 
+    /// A message that a session was offered. A server may well say what it was told: secrets are hidden here, too.
+    #[inline]
+    pub(super) fn heard(
+        &mut self,
+        index: u32,
+        at_ns: u64,
+        opcode: Opcode,
+        payload: &[u8],
+        answers: Option<Sent>,
+        (session, program): (&Session, &Program),
+    ) {
+        if self.timeline.is_some() {
+            self.received(index, at_ns, opcode, &session.hide(program, payload), answers);
+        }
+    }
+
     pub(super) fn ping_sent(&mut self, index: u32, at_ns: u64, payload: &[u8]) {
         self.control(index, at_ns, (Kind::Ping, Direction::Sent), 0, payload);
     }
