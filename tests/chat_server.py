@@ -1,15 +1,17 @@
 """A chat service on Python `websockets`: a login, replies out of order, pings as messages, pushes.
 
-`chat_server.py LOG` prints its port, serves until its standard input ends, writes what was said to LOG (token and text, a
-line each) and prints what it counted.
+`chat_server.py LOG` prints its port, serves until its standard input ends, writes what was said to LOG (token and text,
+a line each) and prints what it counted.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import sys
 from collections import Counter
 from hashlib import sha1
+from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -53,19 +55,16 @@ async def push(connection: ServerConnection) -> None:
 
 
 async def handle(connection: ServerConnection) -> None:
-    try:
+    with contextlib.suppress(ConnectionClosed):
         await talk(connection)
-    except ConnectionClosed:
-        pass
 
 
 async def main() -> None:
     async with serve(handle, "127.0.0.1", 0) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    with open(sys.argv[1], "w", encoding="utf-8") as log:
-        log.writelines(f"{line}\n" for line in said)
-    print(json.dumps(counts))
 
 
 asyncio.run(main())
+Path(sys.argv[1]).write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
+print(json.dumps(counts))
