@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     measure.build()
     rounds = [_round(options.seconds) for _ in range(options.rounds)]
-    raw = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "machine": describe(), "rounds": rounds}
+    raw: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "machine": describe(), "rounds": rounds}
     path = HERE / "results" / "scenarios" / f"{raw['date'].replace(':', '').replace(' ', '-')}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")

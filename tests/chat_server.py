@@ -33,7 +33,7 @@ async def talk(connection: ServerConnection) -> None:
             counts[message["type"]] += 1
             if message["type"] == "say":
                 counts["strangers"] += message["session"] != session
-                said.append(f"{login['token']} {text}")
+                said.append(f"{login['token']} {text!s}")
                 answer = asyncio.create_task(reply(connection, message["id"]))
                 answers.add(answer)
                 answer.add_done_callback(answers.discard)
