@@ -173,3 +173,27 @@ def test_import_is_quick_and_offers_what_it_says() -> None:
 def env() -> dict[str, Any]:
     """Without `site` modules are found where this process finds them."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_a_scenario_file_is_run_and_keywords_have_precedence(tmp_path: Path) -> None:
+    file = tmp_path / "hello.yaml"
+    file.write_text(
+        "target: ws://{{where}}/\nvariables: {where: nowhere.invalid, who: nobody}\n"
+        "load: {connections: 2, iterations: 10}\n"
+        "iterate: [{send: {text: 'hello {{who}}', reply: order, name: hello}}]\nthresholds: ['answered == 30']\n",
+        encoding="utf-8",
+    )
+    with serving() as server:
+        where = server.url.removeprefix("ws://").rstrip("/")
+        scenario = wsload.Scenario.from_file(file, variables={"where": where, "who": "you"}, iterations=30)
+        result = wsload.run(scenario, output=tmp_path / "a.wsload", workers=1)
+        assert server.stop() == (2, 30, 30 * len("hello you"))
+    assert result.passed
+    assert result.response.count == 30
+
+
+def test_a_mistake_in_a_scenario_file_has_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "hello.yaml"
+    file.write_text("target: ws://h/\niterat: []\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"hello.yaml:2:1: iterat"):
+        wsload.run(file)

@@ -1,6 +1,7 @@
 """Runs a scenario from Python."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,8 +15,8 @@ OWN = RunOptions.__annotations__.keys() - FIELDS.keys()
 MAX_WORKERS = 1024
 
 
-def run(scenario: Scenario | str, **options: Unpack[RunOptions]) -> Result:
-    """Runs a scenario, or an address with keywords, to its end and gives back what it came to.
+def run(scenario: Scenario | str | os.PathLike[str], **options: Unpack[RunOptions]) -> Result:
+    """Runs a scenario, a scenario file (.yaml), or an address with keywords, to its end: what it came to.
 
     Keywords change a scenario's values for this run. May be called from any thread in which no event loop runs.
     Signals are the caller's: KeyboardInterrupt ends the workers, and the file holds what was measured until then.
@@ -35,7 +36,7 @@ def run(scenario: Scenario | str, **options: Unpack[RunOptions]) -> Result:
     raise UsageError("run: an event loop is running in this thread", remedy)
 
 
-async def run_async(scenario: Scenario | str, **options: Unpack[RunOptions]) -> Result:
+async def run_async(scenario: Scenario | str | os.PathLike[str], **options: Unpack[RunOptions]) -> Result:
     """The same on the event loop that is running. Cancelled, it ends the workers and keeps what was measured.
 
     Raises:
@@ -51,10 +52,18 @@ def _result(ran: RunResult) -> Result:
     return Result(ran.summary, ExitCode(ran.exit_code), path, ran.file_error)
 
 
-def _request(scenario: Scenario | str, options: dict[str, Any]) -> RunRequest:
+SCENARIO_FILES = (".yaml", ".yml")
+
+
+def _request(scenario: Scenario | str | os.PathLike[str], options: dict[str, Any]) -> RunRequest:
     check_names(options, [*FIELDS, *OWN])
     own = {name: options.pop(name) for name in OWN & options.keys() if options[name] is not None}
-    made = scenario.but(**options) if isinstance(scenario, Scenario) else Scenario(scenario, **options)
+    if isinstance(scenario, Scenario):
+        made = scenario.but(**options)
+    elif isinstance(scenario, str) and not scenario.lower().endswith(SCENARIO_FILES):
+        made = Scenario(scenario, **options)
+    else:
+        made = Scenario.from_file(scenario, **options)
     workers, output = own.get("workers"), own.get("output")
     if workers is not None and (isinstance(workers, bool) or workers not in range(1, MAX_WORKERS + 1)):
         raise UsageError(f"workers: {workers!r} is not a number of processes", f"It takes 1 to {MAX_WORKERS}.")

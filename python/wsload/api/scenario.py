@@ -1,9 +1,11 @@
 """A scenario as Python writes it."""
 
 import contextlib
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Self, Unpack
 
 from pydantic import BaseModel, ValidationError
@@ -44,6 +46,27 @@ class Scenario:
     def but(self, **options: Unpack[ScenarioOptions]) -> Self:
         """The same scenario with other values; `None` brings the default back."""
         return self._of(_build(self.model, self.model.target, dict(options)))
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        variables: Mapping[str, Any] | None = None,
+        environment: str | None = None,
+        env_file: str | os.PathLike[str] | None = None,
+        **options: Unpack[ScenarioOptions],
+    ) -> Self:
+        """The scenario of a YAML file; `variables` have precedence over the file's, and so have keywords.
+
+        Raises:
+            UsageError: everything that is wrong with it, with line and column.
+        """
+        from wsload.scenario.source import Inputs, load_scenario
+
+        inputs = Inputs(dict(variables or {}), environment, None if env_file is None else Path(env_file))
+        made = cls._of(load_scenario(Path(path), inputs))
+        return made.but(**options) if options else made
 
     @classmethod
     def _of(cls, made: model.Scenario) -> Self:
