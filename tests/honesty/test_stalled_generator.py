@@ -57,13 +57,10 @@ def result_of(disturb: Callable[[int, threading.Event], None], tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("disturb", "least_lag_ns", "service_ns"),
-    # What was held up goes out at once: a server in Python needs some time for a second's worth.
-    [(once_for_long, 1_000 * MS, 100 * MS), (shortly_all_the_time, 20 * MS, 15 * MS)],
-    ids=["once", "often"],
+    ("disturb", "least_lag_ns"), [(once_for_long, 1_000 * MS), (shortly_all_the_time, 20 * MS)], ids=["once", "often"]
 )
 def test_the_server_is_not_blamed_for_what_the_generator_missed(
-    disturb: Callable[[int, threading.Event], None], least_lag_ns: int, service_ns: int, tmp_path: Path
+    disturb: Callable[[int, threading.Event], None], least_lag_ns: int, tmp_path: Path
 ) -> None:
     code, result = result_of(disturb, tmp_path)
     messages = result["messages"]
@@ -72,9 +69,9 @@ def test_the_server_is_not_blamed_for_what_the_generator_missed(
     assert result["send_lag"]["max"] >= least_lag_ns
     assert result["response_time"]["p99"] >= 0.9 * result["send_lag"]["p99"]
     # Arrival is when the kernel had the reply, not when somebody came to read it.
-    assert result["service_time"]["p99"] < service_ns
+    assert result["service_time"]["p99"] < 15 * MS
     # And the result says whose fault it was.
-    assert "send_lag" in [reason["kind"] for reason in result["verdict"]["reasons"]]
+    assert [reason["kind"] for reason in result["verdict"]["reasons"]] == ["send_lag"]
     assert code == 5
 
 
