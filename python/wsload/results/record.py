@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsload.results.file import RunFile
+from wsload.results.fold import Fold, aside_names, finish, fold_for
 from wsload.results.header import Header
 from wsload.results.series import MAX_WINDOWS, Series
-from wsload.results.summary import Fold, Summary, aside_names, finish, fold_for
+from wsload.results.summary import Summary
 from wsload.scenario import Threshold
 
 _OVERLAP = 3

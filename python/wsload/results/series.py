@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from wsload.results.distribution import Distribution
+from wsload.results.fold import UNCERTAIN
 from wsload.results.interval import CENSORED, Interval
-from wsload.results.summary import UNCERTAIN
 
 MAX_WINDOWS = 480
 _PENDING = 16

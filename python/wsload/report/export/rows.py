@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from wsload.results import Interval
+from wsload.results.fold import UNCERTAIN
 from wsload.results.interval import CENSORED
-from wsload.results.summary import UNCERTAIN
 from wsload.scenario import Threshold
 
 Thresholds = Sequence[Threshold] | None

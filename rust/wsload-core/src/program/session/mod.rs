@@ -1,19 +1,17 @@
 //! Where one connection stands in its steps.
 
+mod hear;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::{
-    Capture, Incoming, Lives, Message, Op, Payload, Program, RenderContext, Scope, Template, Unset, User, Variables,
-};
+use super::{Capture, Lives, Message, Op, Payload, Program, RenderContext, Scope, Template, Unset, User, Variables};
 use crate::frame::opcode::Opcode;
 use crate::plan::program::{Bind, Exhausted, OnError};
 use crate::template::ASIDE;
 
 /// Replies given up that are still recognised when they come late.
 const REMEMBERED: usize = 16;
-/// Of a message, in an example of what went wrong.
-const SHOWN_BYTES: usize = 300;
 /// Instructions run without a send or a wait in between: a loop of nothing must not hold up everybody else.
 const MAX_IDLE_OPS: u32 = 100_000;
 
@@ -708,124 +706,6 @@ impl Session {
             }
         }
     }
-
-    /// A message came in: rules have the first say, then a reply awaited by its key, then what the step expects, then a
-    /// reply awaited by order.
-    pub fn hear(&mut self, program: &Program, message: Incoming<'_>, arrival_ns: u64, now: Now) -> Taken {
-        let user = program.user_of(now.slot);
-        for (place, rule) in user.rules.iter().enumerate() {
-            let view = View { own: &self.own, row: self.row, program };
-            let scope = Scope { render: self.cx(program, now), variables: &view };
-            let applies = rule.when.iter().try_fold(true, |so_far, check| Ok(so_far && check.holds(message, &scope)?));
-            match applies {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(unset) => {
-                    self.trouble = Some(unset);
-                    continue;
-                }
-            }
-            if let Err(name) = self.capture(program, &rule.captures, message.payload) {
-                self.mismatch =
-                    Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
-            }
-            self.asides.push_back((place, 0));
-            if !rule.pass_on {
-                return Taken::Taken;
-            }
-        }
-        self.offer(program, user, message, arrival_ns, now)
-    }
-
-    fn offer(&mut self, program: &Program, user: &User, message: Incoming<'_>, arrival_ns: u64, now: Now) -> Taken {
-        if let Waiting::Reply { key: Some(key), .. } = self.waiting
-            && self.received_key(program, user, message.payload) == Some(key)
-        {
-            return self.answered(arrival_ns);
-        }
-        if !self.given_up.is_empty()
-            && let Some(key) = self.received_late_key(program, message.payload)
-        {
-            return Taken::Late(key);
-        }
-        match self.waiting {
-            Waiting::Message { until_ns, left } => {
-                self.judge(program, user, message, (until_ns, left), arrival_ns, now)
-            }
-            Waiting::Reply { key: None, .. } => self.answered(arrival_ns),
-            _ => Taken::Push,
-        }
-    }
-
-    fn received_key(&self, program: &Program, user: &User, payload: &[u8]) -> Option<u64> {
-        let thread = self.thread.as_ref()?;
-        let Some(Op::Send { message, .. }) = ops(user, thread.which).get(thread.at) else { return None };
-        program.messages[usize::from(*message)].reply.as_ref()?.keys.as_ref()?.1.key_of(payload)
-    }
-
-    /// The message that was given up and that this one answers.
-    fn received_late_key(&mut self, program: &Program, payload: &[u8]) -> Option<Exchange> {
-        let place = self.given_up.iter().position(|(key, exchange)| {
-            program.messages.iter().filter(|message| message.name == exchange.name).any(|message| {
-                let keys = message.reply.as_ref().and_then(|reply| reply.keys.as_ref());
-                keys.is_some_and(|(_, received)| received.key_of(payload) == Some(*key))
-            })
-        })?;
-        self.given_up.remove(place).map(|(_, exchange)| exchange)
-    }
-
-    fn answered(&mut self, arrival_ns: u64) -> Taken {
-        self.ready_ns = arrival_ns;
-        self.proceed();
-        self.exchange.take().map_or(Taken::Taken, Taken::Answer)
-    }
-
-    /// A message comes while a step waits for one.
-    fn judge(
-        &mut self,
-        program: &Program,
-        user: &User,
-        message: Incoming<'_>,
-        (until_ns, left): (u64, u32),
-        arrival_ns: u64,
-        now: Now,
-    ) -> Taken {
-        let Some(thread) = &self.thread else { return Taken::Push };
-        let Some(Op::Await { expect, strict }) = ops(user, thread.which).get(thread.at) else { return Taken::Push };
-        let view = View { own: &self.own, row: self.row, program };
-        let verdict = expect.judge(message, &Scope { render: self.cx(program, now), variables: &view });
-        let unmet = match verdict {
-            Ok(unmet) => unmet,
-            Err(unset) => {
-                self.trouble = Some(unset);
-                return Taken::Taken;
-            }
-        };
-        let told = match (unmet, expect.nothing) {
-            (Some(_), true) => return Taken::Push,
-            (None, true) => Some((
-                format!("expected nothing that is {}", expect.words()),
-                shown(&self.hide(program, message.payload)),
-            )),
-            (Some(_), false) if !*strict => return Taken::Push,
-            (Some(check), false) => Some((format!("expected {check}"), shown(&self.hide(program, message.payload)))),
-            (None, false) => None,
-        };
-        if told.is_some() {
-            self.mismatch = told;
-        } else if let Err(name) = self.capture(program, &expect.captures, message.payload) {
-            self.mismatch =
-                Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
-        } else if left > 1 {
-            self.waiting = Waiting::Message { until_ns, left: left - 1 };
-            return Taken::Taken;
-        } else {
-            return self.answered(arrival_ns);
-        }
-        // It came, although it is not what it should be: its time counts, and the step fails.
-        self.ready_ns = arrival_ns;
-        self.exchange.take().map_or(Taken::Taken, Taken::Answer)
-    }
 }
 
 impl Thread {
@@ -851,11 +731,4 @@ fn ops(user: &User, which: Which) -> &[Op] {
         Which::Open => &user.on_open,
         Which::Iterate => &user.iterate,
     }
-}
-
-/// What a person is shown of a message; whoever prints it escapes it.
-fn shown(payload: &[u8]) -> String {
-    let cut = &payload[..payload.len().min(SHOWN_BYTES)];
-    let more = if payload.len() > cut.len() { " …" } else { "" };
-    format!("got {}{more}", String::from_utf8_lossy(cut))
 }
