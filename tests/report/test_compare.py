@@ -114,7 +114,11 @@ def test_doubts_are_told() -> None:
             made_row(alone=True, at_least=True, **STEADY),
             differences=[unlike],
             warnings=["one run a side"],
-            skipped=[Skipped(metric="connect.p50", why="too few messages")],
+            skipped=[
+                Skipped(metric="connect.p50", why="too few messages"),
+                Skipped(metric="rate", why="too short"),
+                Skipped(metric="connect.p99", why="too few messages"),
+            ],
         )
     )
     for words in (
@@ -122,9 +126,18 @@ def test_doubts_are_told() -> None:
         "one run a side",
         "response.p99: alone this would be a change",
         "response.p99: lower bounds",
-        "connect.p50 is left out: too few messages",
+        "left out: connect.p50, connect.p99: too few messages",
+        "left out: rate: too short",
     ):
         assert words in " ".join(shown.split())
+
+
+def test_nothing_to_compare_is_said_in_few_words() -> None:
+    shown = render(made(verdict="inconclusive"), 100)
+    assert [line.plain.strip() for line in shown[2:4]] == [
+        "nothing was compared",
+        "inconclusive: nothing could be compared",
+    ]
 
 
 def test_every_run_is_a_dot() -> None:

@@ -124,8 +124,10 @@ def _named(side: Side) -> str:
 
 
 def _terms(comparison: Comparison) -> str:
+    if not comparison.rows:
+        return "nothing was compared"
     bases = list(dict.fromkeys(BASES[row.basis] for row in comparison.rows))
-    scatter = f"errors are taken from how figures scatter {' and '.join(bases)}" if bases else "nothing was compared"
+    scatter = f"errors are taken from how figures scatter {' and '.join(bases)}"
     return (
         f"{comparison.level:.0%} intervals; {scatter}; the verdicts of {comparison.compared} comparisons hold together"
         f" ({comparison.correction}); {_tolerances(comparison)}"
@@ -137,7 +139,7 @@ def _tolerances(comparison: Comparison) -> str:
     found: dict[str, list[str]] = {}
     for row in comparison.rows:
         found.setdefault(_tolerance(row), []).append(printable(row.full_name))
-    (usual, _), *others = sorted(found.items(), key=lambda one: -len(one[1])) or [("", [])]
+    (usual, _), *others = sorted(found.items(), key=lambda one: -len(one[1]))
     return ", ".join([f"tolerance {usual}", *(f"{', '.join(names)} {tolerance}" for tolerance, names in others)])
 
 
@@ -294,7 +296,10 @@ def _notes(comparison: Comparison) -> list[str]:
     bounds = [row.full_name for row in comparison.rows if row.at_least]
     if bounds:
         notes.append(f"{', '.join(bounds)}: lower bounds, some replies never came")
-    notes += [f"{skipped.metric} is left out: {skipped.why}" for skipped in comparison.skipped]
+    reasons: dict[str, list[str]] = {}
+    for skipped in comparison.skipped:
+        reasons.setdefault(skipped.why, []).append(skipped.metric)
+    notes += [f"left out: {', '.join(metrics)}: {why}" for why, metrics in reasons.items()]
     unsettled = [row for row in comparison.rows if row.verdict == "inconclusive"]
     if any(row.runs_to_settle for row in unsettled):
         notes.append("~N: so many runs a side would settle it in 4 cases of 5, if the change is as large as it looks")
