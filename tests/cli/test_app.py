@@ -90,6 +90,14 @@ def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_no_line_of_the_list_of_commands_is_cut_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    main([])
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
 def test_version_names_the_build_and_python(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     out = capsys.readouterr().out
