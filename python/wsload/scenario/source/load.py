@@ -12,8 +12,10 @@ from wsload.scenario.origin import FileUsed, Origin
 from wsload.scenario.parts import REDACTED
 from wsload.scenario.plan import SECRET_HEADERS
 from wsload.scenario.source.compile import Compiler
+from wsload.scenario.source.conditions import ConditionCompiler
 from wsload.scenario.source.file import ScenarioFile
 from wsload.scenario.source.inputs import Rows, read_env_file, read_rows, read_text
+from wsload.scenario.source.messages import MessageCompiler
 from wsload.scenario.source.names import Names, Placeholder, pieces
 from wsload.scenario.source.problems import Problems, nearest
 from wsload.scenario.source.shape import read_shape
@@ -21,6 +23,7 @@ from wsload.scenario.source.tree import MAX_FILE_BYTES, Place, Tree, read_tree
 from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import redact_url
 
+_DEFAULT_REPLY_TIMEOUT_NS = 10 * 10**9
 _BEFORE = "it must be known before the run"
 _LOAD_FIELDS = {
     "connections": "connections",
@@ -131,11 +134,10 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
     rows = _rows(file, path.parent, problems)
     names = _names(file, inputs, rows, problems)
     reply_timeout_ns = overrides.top.get("reply_timeout_ns", file.reply_timeout)
-    compiler = Compiler(
-        file, names, problems, path.parent, 10 * 10**9 if reply_timeout_ns is None else reply_timeout_ns
-    )
-    compiler.declare()
-    program = compiler.compile()
+    reply_timeout_ns = _DEFAULT_REPLY_TIMEOUT_NS if reply_timeout_ns is None else reply_timeout_ns
+    conditions = ConditionCompiler(names, problems, reply_timeout_ns)
+    messages = MessageCompiler(file.messages, names, problems, path.parent, reply_timeout_ns)
+    program = Compiler(file, names, problems, conditions, messages).compile()
     fields, template = _handshake(file, names)
     names.unused_secrets(("secrets",))
     _check_thresholds(file, problems)
@@ -154,7 +156,7 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
         name=file.name,
         environment=inputs.environment,
         variables=tuple((name, REDACTED if name in file.secrets else given[name]) for name in sorted(given)),
-        files=(*((FileUsed(path=rows.path, sha256=rows.sha256),) if rows and rows.path else ()), *compiler.files),
+        files=(*((FileUsed(path=rows.path, sha256=rows.sha256),) if rows and rows.path else ()), *messages.files),
     )
     return _scenario(file, fields, overrides, {"program": program, "origin_file": origin}, problems)
 
