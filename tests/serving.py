@@ -1,13 +1,16 @@
-"""`wsload serve echo` as a process of its own, for tests that need a server."""
+"""`wsload serve` as a process of its own, for tests that need a server, and a client of another make."""
 
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from websockets.sync.client import ClientConnection, connect
 
 END_TIMEOUT_S = 20
 
@@ -52,3 +55,30 @@ def serving(workers: int = 1) -> Iterator[Server]:
             yield Server(process, line.split()[-1])
         finally:
             process.kill()
+
+
+@contextmanager
+def faulty(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server with faults on a free port."""
+    command = [sys.executable, "-m", "wsload", "serve", "faults", "--port", "0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[-1], process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def client(url: str) -> Iterator[ClientConnection]:
+    """A connection to it."""
+    with connect(url, compression=None, proxy=None) as made:
+        yield made
+
+
+def round_trip_ms(made: ClientConnection, message: str = "x") -> float:
+    """How long it takes for a message to come back."""
+    begin = time.monotonic()
+    made.send(message)
+    assert made.recv(timeout=10) == message
+    return (time.monotonic() - begin) * 1e3

@@ -1,42 +1,13 @@
 """The server with faults as a whole: what it does, and what it writes down."""
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
-from serving import END_TIMEOUT_S
-
-
-@contextmanager
-def faulty(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "wsload", "serve", "faults", "--port", "0", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().split()[-1], process
-        finally:
-            process.kill()
-
-
-@contextmanager
-def client(url: str) -> Iterator[ClientConnection]:
-    with connect(url, compression=None, proxy=None) as made:
-        yield made
-
-
-def round_trip_ms(made: ClientConnection, message: str = "x") -> float:
-    begin = time.monotonic()
-    made.send(message)
-    assert made.recv(timeout=10) == message
-    return (time.monotonic() - begin) * 1e3
+from serving import END_TIMEOUT_S, client, faulty, round_trip_ms
 
 
 def test_replies_are_held_back() -> None:

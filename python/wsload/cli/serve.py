@@ -1,19 +1,30 @@
 """`wsload serve`: servers to aim at."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wsload.cli import values
 from wsload.cli.choices import TextOrJson
 from wsload.cli.help import GroupedCommand
-from wsload.units import format_count, format_latency, parse_count, parse_duration, parse_rate, parse_size
+from wsload.errors import UsageError
+from wsload.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_latency,
+    parse_count,
+    parse_duration,
+    parse_rate,
+    parse_size,
+)
 
 if TYPE_CHECKING:
-    from wsload.target import Script, Served, Serving
+    from wsload.target import Restart, Script, Served, Serving
 
 serve_app = typer.Typer(help="Run a server to aim at.", rich_markup_mode=None, add_completion=False)
 
@@ -116,6 +127,25 @@ def faults(
     slow_read: Annotated[
         str | None, typer.Option("--slow-read", metavar="SIZE", help="Bytes read per second of each connection.")
     ] = None,
+    leak: Annotated[
+        str | None, typer.Option("--leak", metavar="SIZE/TIME", help="Lose memory from the first message on: 1MB/min.")
+    ] = None,
+    slow_down: Annotated[
+        str | None,
+        typer.Option("--slow-down", metavar="SHARE/TIME", help="Make --delay longer by so much in so long: 1%/10m."),
+    ] = None,
+    restart_every: Annotated[
+        str | None,
+        typer.Option(
+            "--restart-every",
+            metavar="TIME",
+            help="Close all connections (1012, or --abort) and start a new process, so often.",
+        ),
+    ] = None,
+    restart_down: Annotated[
+        str,
+        typer.Option("--restart-down", metavar="TIME", help="How long connections are refused at each restart."),
+    ] = "2s",
     seed: Annotated[str, typer.Option("--seed", metavar="HEX", help="Of delays and drops.")] = "0",
     log: Annotated[
         Path | None,
@@ -142,9 +172,22 @@ def faults(
     Time counts from the first message. The same flags with --explain tell what response times the script alone causes
     under a constant open load, to hold a measurement against.
     """
-    from wsload.target import Script, parse_delay, parse_share, parse_stall, serve
+    from wsload.target import (
+        Script,
+        parse_delay,
+        parse_leak,
+        parse_share,
+        parse_slow_down,
+        parse_stall,
+        serve,
+        serve_in_lives,
+    )
 
     stall_ns, period_ns = (0, 0) if stall is None else parse_stall(stall)
+    slow_share, slow_period_ns = (0.0, 0) if slow_down is None else parse_slow_down(slow_down)
+    if slow_down is not None and delay is None:
+        raise UsageError("--slow-down: there is no delay that could grow", "Add --delay, such as --delay 5ms.")
+    restart_period_ns, restart_down_ns = _restarts(restart_every, restart_down)
     script = Script(
         stall_ns=stall_ns,
         period_ns=period_ns,
@@ -156,6 +199,11 @@ def faults(
         close_code=values.close_code(close_code),
         abort=abort,
         slow_read_bytes_per_s=0.0 if slow_read is None else values.quantity("--slow-read", parse_size, slow_read),
+        leak_bytes_per_s=0.0 if leak is None else parse_leak(leak),
+        slow_share=slow_share,
+        slow_period_ns=slow_period_ns,
+        restart_period_ns=restart_period_ns,
+        restart_down_ns=restart_down_ns,
         seed=values.seed(seed),
         log=None if log is None else str(log.absolute()),
     )
@@ -171,7 +219,28 @@ def faults(
     def tell(serving: "Serving") -> None:
         typer.echo(f"listening on {serving.url}")
 
-    _say_served(serve("faults", asdict(script), host, values.port(port), 1, tell))
+    if script.restart_period_ns:
+        _say_served(serve_in_lives(asdict(script), (host, values.port(port)), tell, _say_restart))
+    else:
+        _say_served(serve("faults", asdict(script), host, values.port(port), 1, tell))
+
+
+def _restarts(every: str | None, down: str) -> tuple[int, int]:
+    if every is None:
+        return 0, 0
+    period_ns = values.quantity("--restart-every", parse_duration, every)
+    down_ns = values.quantity("--restart-down", parse_duration, down)
+    if not 0 < down_ns < period_ns:
+        what = f"--restart-every: {every!r} is not longer than --restart-down {down!r}, or one of them is no time"
+        raise UsageError(what, "Write --restart-every 20m --restart-down 2s.")
+    return period_ns, down_ns
+
+
+def _say_restart(restart: "Restart") -> None:
+    served = restart.served
+    leaked = f", {format_bytes(served.leaked_bytes)} leaked" if served.leaked_bytes else ""
+    typer.echo(f"restart {restart.number}: down for {format_duration(round(restart.down_ns, -6))} after"
+               f" {format_count(served.messages)} messages{leaked}")  # fmt: skip
 
 
 def _explain(script: "Script", load: tuple[float, int, int], format: TextOrJson) -> None:  # noqa: A002
@@ -186,6 +255,21 @@ def _explain(script: "Script", load: tuple[float, int, int], format: TextOrJson)
     typer.echo(f"{format_count(truth['messages'])} messages, {format_count(truth['answered'])} answered")
     for name, value in (truth["response_time_ns"] or {}).items():
         typer.echo(f"  {name:6}{format_latency(value):>10}")
+    for line in _ageing(truth.get("ageing")):
+        typer.echo(line)
+
+
+def _ageing(ageing: dict[str, Any] | None) -> Iterator[str]:
+    if not ageing:
+        return
+    yield f"at the end: delays ×{ageing['delay_factor']:.4g}, {format_bytes(ageing['leaked_bytes'])} leaked"
+    if ageing["restarts"]:
+        downs = ", ".join(format_duration(down["down_ns"]) for down in ageing["restarts"][:10])
+        more = len(ageing["restarts"]) - 10
+        downs += f" and {more} more" if more > 0 else ""
+        lost = format_count(ageing["lost_in_restarts"])
+        yield f"restarts: {len(ageing['restarts'])}, after {downs}; {lost} replies lost"
+        yield f"one process leaks {format_bytes(ageing['leaked_at_most_bytes'])} at most"
 
 
 def _say_served(served: "Served") -> None:
@@ -194,4 +278,9 @@ def _say_served(served: "Served") -> None:
         (served.messages, "message"),
         (served.payload_bytes, "payload byte"),
     )
-    typer.echo("served " + ", ".join(f"{format_count(count)} {word}{'s' * (count != 1)}" for count, word in counts))
+    line = "served " + ", ".join(f"{format_count(count)} {word}{'s' * (count != 1)}" for count, word in counts)
+    if served.restarts:
+        line += f"; {format_count(served.restarts)} restart{'s' * (served.restarts != 1)}"
+    if served.leaked_bytes:
+        line += f"; {format_bytes(served.leaked_bytes)} leaked"
+    typer.echo(line)

@@ -1,51 +1,93 @@
 """A server with scripted, exactly known misbehaviour."""
 
 import asyncio
+import sys
 import time
 from functools import partial
 from typing import IO
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
+from wsload.target.ageing import leaked_bytes
+from wsload.target.lives import Life
 from wsload.target.script import Script
 from wsload.target.timer import Timer
 
 LOG_BUFFER_BYTES = 1 << 20
 LOGGED_PAYLOAD_BYTES = 64
+LEAK_EVERY_NS = 250_000_000
 
 
 class FaultsService:
     """All connections of the server: they share its stalls, its timer and its log."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, life: Life) -> None:
         self.clients: set[WSTransport] = set()
         self.script = script
         self.timer = Timer()
         self.connections = self.messages = self.payload_bytes = 0
+        self._life = life
         self._first_ns: int | None = None
+        self._closing = False
+        self._leak: list[bytes] = []
+        self._leaked_bytes = 0
         self._log: IO[bytes] | None = None
         if script.log:
-            self._log = open(script.log, "wb", buffering=LOG_BUFFER_BYTES)  # noqa: PTH123, SIM115 - closed at the end
+            mode = "ab" if life.number else "wb"
+            self._log = open(script.log, mode, buffering=LOG_BUFFER_BYTES)  # noqa: PTH123, SIM115 - closed at the end
+        if life.number:
+            self._note_restart()
+            self._begin(life.first_ns)
 
     def welcome(self, request: WSUpgradeRequest) -> WSListener:  # noqa: ARG002
         """Connections are numbered as they come."""
         self.connections += 1
-        return FaultsListener(self, self.connections - 1)
+        return FaultsListener(self, self._life.connections_before + self.connections - 1)
 
     def close(self) -> dict[str, int]:
-        """What was answered."""
+        """What was answered, and what was leaked."""
+        self._closing = True
         self.timer.close()
         if self._log:
             self._log.close()
         counts = ("connections", "messages", "payload_bytes")
-        return {name: getattr(self, name) for name in counts}
+        return {"leaked_bytes": self._leaked_bytes} | {name: getattr(self, name) for name in counts}
 
-    def begin(self, now_ns: int) -> None:
-        """The first message has come: the script's time runs from here."""
+    def arrived(self, now_ns: int) -> int:
+        """A message has come: when, in the script's time, which runs from the first."""
         if self._first_ns is None:
-            self._first_ns = now_ns
-            if self.script.stall_ns:
-                self._stall_at(0)
+            self._begin(now_ns)
+            if self.script.restart_period_ns:
+                # Whoever restarts this process counts from here as well.
+                sys.stdout.write(f"begun {now_ns}\n")
+                sys.stdout.flush()
+            return 0
+        return now_ns - self._first_ns
+
+    def _begin(self, first_ns: int) -> None:
+        self._first_ns = first_ns
+        since_ns = time.monotonic_ns() - first_ns
+        if self.script.stall_ns:
+            self._stall_at(since_ns // self.script.period_ns)
+        if self.script.leak_bytes_per_s:
+            self._leak_on()
+
+    def _leak_on(self) -> None:
+        """Takes memory that it never gives back: written to, as memory that is only reserved is none."""
+        if self._closing:
+            return
+        assert self._first_ns is not None  # noqa: S101 - the script's time runs
+        now_ns = time.monotonic_ns()
+        due_bytes = leaked_bytes(self.script, now_ns - self._first_ns) - self._leaked_bytes
+        if due_bytes > 0:
+            self._leak.append(b"\x01" * due_bytes)
+            self._leaked_bytes += due_bytes
+        self.timer.call_at(now_ns + LEAK_EVERY_NS, self._leak_on)
+
+    def _note_restart(self) -> None:
+        """A line of the log for the restart before this process: when the server went down, and when it was up."""
+        if self._log:
+            self._log.write(b"-\t%d\trestart\t%d\t%d\n" % (self._life.number, self._life.down_ns, time.monotonic_ns()))
 
     def log(self, connection: int, message: int, payload: bytes, arrival_ns: int, departure_ns: int | None) -> None:
         """One line, whenever it is known how a message ended."""
@@ -60,6 +102,8 @@ class FaultsService:
         self.timer.call_at(end_ns - self.script.stall_ns, partial(self._stall, number, end_ns))
 
     def _stall(self, number: int, end_ns: int) -> None:
+        if self._closing:
+            return
         # The whole loop stands still: nothing is read, nothing sent.
         time.sleep(max(end_ns - time.monotonic_ns(), 0) / 1e9)
         self._stall_at(number + 1)
@@ -96,7 +140,7 @@ class FaultsListener(WSListener):
             return
         now_ns = time.monotonic_ns()
         service, script = self._service, self._service.script
-        service.begin(now_ns)
+        at_ns = service.arrived(now_ns)
         message, self._messages = self._messages, self._messages + 1
         payload = frame.get_payload_as_bytes()
         if script.close_after and self._messages > script.close_after:
@@ -107,7 +151,7 @@ class FaultsListener(WSListener):
         if script.drops(self._number, message):
             service.log(self._number, message, payload, now_ns, None)
             return
-        delay_ns = script.delay_ns(self._number, message)
+        delay_ns = script.delay_ns(self._number, message, at_ns)
         due_ns = now_ns + delay_ns
         if script.in_order:
             due_ns = self._last_due_ns = max(due_ns, self._last_due_ns)

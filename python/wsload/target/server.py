@@ -16,6 +16,7 @@ from wsload.errors import ServeError
 
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 10.0
+COUNTS = ("connections", "messages", "payload_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Served:
     connections: int
     messages: int
     payload_bytes: int
+    leaked_bytes: int = 0
+    restarts: int = 0
 
 
 def serve_echo(host: str, port: int, workers: int, on_ready: Callable[[Serving], None]) -> Served:
@@ -53,14 +56,20 @@ def serve(
         ServeError: the address cannot be had, or a worker was lost.
     """
     sockets = listen(host, port, workers)
-    address = sockets[0].getsockname()
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    ready = Serving(f"ws://{shown}:{address[1]}/", workers)
+    ready = Serving(url_of(sockets[0].getsockname()), workers)
     return asyncio.run(_supervise((kind, json.dumps(options)), sockets, lambda: on_ready(ready)))
 
 
-def listen(host: str, port: int, count: int) -> list[socket.socket]:
+def url_of(address: tuple[Any, ...]) -> str:
+    """Where a socket's address is to be reached."""
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"ws://{shown}:{address[1]}/"
+
+
+def listen(host: str, port: int, count: int, accept: bool = True) -> list[socket.socket]:
     """Listening sockets on one address, among which the kernel spreads connections.
+
+    One that is not to accept yet does not listen, and shares the address with whoever of us does.
 
     Raises:
         ServeError: the address cannot be had; an address in use is never shared with its owner.
@@ -78,12 +87,12 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
             listening = socket.socket(family, kind, protocol)
             sockets.append(listening)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if number > 0:
+            if number > 0 or not accept:
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listening.bind(sockets[0].getsockname() if number else address)
             # The first is bound without sharing, so that another server's port is refused, and shares from then on.
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        for listening in sockets:
+        for listening in sockets if accept else ():
             listening.listen(socket.SOMAXCONN)
     except OSError as error:
         for listening in sockets:
@@ -109,7 +118,7 @@ async def _supervise(what: tuple[str, str], sockets: list[socket.socket], on_rea
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    workers = [await _start(what, listening) for listening in sockets]
+    workers = [await start_worker(what, listening) for listening in sockets]
     try:
         for listening in sockets:
             # A worker that is lost must not leave an open socket behind that nobody accepts from.
@@ -127,10 +136,11 @@ async def _supervise(what: tuple[str, str], sockets: list[socket.socket], on_rea
             await worker.wait()
     if lost:
         raise ServeError("a worker was lost: its connections and counts are gone", "See above for its last words.")
-    return Served(*(sum(report[name] for report in reports) for name in Served.__slots__))
+    return Served(**{name: sum(report[name] for report in reports) for name in COUNTS})
 
 
-async def _start(what: tuple[str, str], listening: socket.socket) -> asyncio.subprocess.Process:
+async def start_worker(what: tuple[str, str], listening: socket.socket) -> asyncio.subprocess.Process:
+    """Starts a process for a kind of server and its options as JSON."""
     kind, options = what
     command = (sys.executable, "-m", "wsload.target.worker", kind, str(listening.fileno()), options)
     return await asyncio.create_subprocess_exec(
@@ -167,4 +177,4 @@ async def _end(worker: asyncio.subprocess.Process) -> dict[str, int]:
     assert worker.stdout is not None  # noqa: S101
     worker.stdin.close()
     line = await worker.stdout.readline()
-    return json.loads(line) if line else dict.fromkeys(Served.__slots__, 0)
+    return json.loads(line) if line else dict.fromkeys(COUNTS, 0)

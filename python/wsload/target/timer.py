@@ -39,8 +39,10 @@ class Timer:
             self._arm()
 
     def close(self) -> None:
-        """Calls nothing more."""
-        self._due.clear()
+        """Makes the calls that are outstanding now, and nothing more."""
+        due, self._due = sorted(self._due), []
+        for _, _, call in due:
+            call()
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
 

@@ -2,7 +2,8 @@
 
 Started as `python -m wsload.target.worker KIND DESCRIPTOR OPTIONS`: the descriptor is a listening socket, the options
 are the kind's as JSON. On standard output goes one line `ready` and, at the end, what was served as one line of JSON.
-The end of standard input asks it to end: nobody reads the counts of a worker that is killed.
+The end of standard input asks it to end: nobody reads the counts of a worker that is killed. A line of input before it
+says how connections end: `restart` with code 1012, `abort` by a reset.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -66,26 +68,39 @@ async def work(listening: socket.socket, service: Service) -> dict[str, int]:
     )
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    await _end_of_input()
+    how = await _end_of_input()
     server.close()
-    for transport in service.clients:
-        transport.send_close(WSCloseCode.GOING_AWAY)
-    goodbyes = [asyncio.ensure_future(transport.wait_disconnected()) for transport in service.clients]
-    if goodbyes:
-        await asyncio.wait(goodbyes, timeout=CLOSE_TIMEOUT_S)
+    await _part(service, how)
     return service.close()
 
 
-async def _end_of_input() -> None:
+async def _part(service: Service, how: str) -> None:
+    code = WSCloseCode.SERVICE_RESTART if how == "restart" else WSCloseCode.GOING_AWAY
+    goodbyes = [asyncio.ensure_future(transport.wait_disconnected()) for transport in service.clients]
+    for transport in list(service.clients):
+        if how == "abort":
+            transport.underlying_transport.abort()
+        else:
+            transport.send_close(code)
+    if goodbyes:
+        await asyncio.wait(goodbyes, timeout=CLOSE_TIMEOUT_S)
+
+
+async def _end_of_input() -> str:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    said = b""
 
     def read() -> None:
-        if not os.read(0, 4096):
+        nonlocal said
+        got = os.read(0, 4096)
+        said += got
+        if not got:
             loop.remove_reader(0)
             ended.set()
 
     loop.add_reader(0, read)
     await ended.wait()
+    return said.decode("ascii", "replace").strip()
 
 
 def _echo(_: dict[str, Any]) -> Service:
@@ -96,9 +111,11 @@ def _echo(_: dict[str, Any]) -> Service:
 
 def _faults(options: dict[str, Any]) -> Service:
     from wsload.target.faults import FaultsService
+    from wsload.target.lives import Life
     from wsload.target.script import Script
 
-    return FaultsService(Script(**options))
+    life = Life(**options.pop("life", {}))
+    return FaultsService(Script(**options), life)
 
 
 def _broadcast(options: dict[str, Any]) -> Service:
@@ -115,6 +132,9 @@ KINDS: dict[str, Callable[[dict[str, Any]], Service]] = {
 
 
 async def _serve(kind: str, descriptor: int, options: dict[str, Any]) -> dict[str, int]:
+    opens_ns = options.get("life", {}).get("opens_ns", 0)
+    # Until then nothing listens, and who connects is refused.
+    await asyncio.sleep(max(opens_ns - time.monotonic_ns(), 0) / 1e9)
     return await work(socket.socket(fileno=descriptor), KINDS[kind](options))
 
 
