@@ -10,6 +10,7 @@ PATH = ROOT / "docs" / "cli.md"
 COMMANDS = (
     "",
     "run",
+    "soak",
     "check",
     "init",
     "serve echo",

@@ -125,7 +125,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"bearer": b"x"}, "bearer: it is no text", "Write a str."),
     ({"cacert": 5}, "cacert: 5 is no path", "Name a file."),
     ({"seed": -1}, "seed: '-1' is no hexadecimal number of 1 to 16 digits", "Try 7f3a."),
-    ({"reconnect": "always"}, "reconnect: 'always' is neither 'never' nor a number of attempts",
+    ({"reconnect": "always"}, "reconnect: 'always' is neither 'never', 'forever' nor a number of attempts",
      "Write 5 for five attempts (at most 1,000,000)."),
     ({"arrivals": "normal", "rate": 5}, "arrivals: input should be 'constant' or 'poisson'", "See docs/python-api.md."),
     ({"rate": 5, "in_flight": 2}, "in_flight: it belongs to a closed loop, rate makes the loop open",

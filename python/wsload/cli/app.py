@@ -17,6 +17,7 @@ from wsload.cli.report import report
 from wsload.cli.run import run
 from wsload.cli.scenarios import check, init
 from wsload.cli.serve import serve_app
+from wsload.cli.soak import soak
 from wsload.cli.timeline import timeline_app
 from wsload.cli.web import WebCommand
 from wsload.errors import ExitCode, UsageErrors, WsloadError
@@ -107,6 +108,7 @@ def _root(
 
 
 app.command(cls=WebCommand)(run)
+app.command(cls=WebCommand, short_help="Run for hours or days: who dropped, who came back.")(soak)
 app.command(cls=GroupedCommand)(check)
 app.command(cls=GroupedCommand, short_help="Write a scenario to start from.")(init)
 app.command(cls=WebCommand)(report)

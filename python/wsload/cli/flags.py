@@ -244,8 +244,8 @@ Reconnect = Annotated[
     str,
     Option(
         "--reconnect",
-        metavar="never|ATTEMPTS",
-        help="Open a lost connection again, giving up after so many failures in a row.",
+        metavar="HOW",
+        help="Open lost connections again: never, forever, or until so many attempts in a row have failed.",
         rich_help_panel=CONNECTIONS,
     ),
 ]

@@ -1,27 +1,42 @@
 """`wsload run`: flags to scenario, scenario to result."""
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from wsload.cli import exports, flags, scenarios, values
 from wsload.cli.choices import Format, TlsVersion
+from wsload.cli.sharing import part_of, takes_flags_of
 from wsload.cli.web import beside
 from wsload.errors import ExitCode
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from wsload.engine import RunRequest, RunResult
+    from wsload.report.live import LiveView
 
 
-def run(
+class Manner:
+    """How a run is watched, and what is said of it beside its summary."""
+
+    def view(self, request: "RunRequest") -> "LiveView":
+        """Who watches it."""
+        from wsload.report.live import LiveView
+
+        return LiveView(sys.stderr, request.scenario.thresholds)
+
+    def after(self, file: Path) -> None:
+        """What is printed when the summary has been."""
+
+
+def request_of(
     context: typer.Context,
     target: flags.Target,
     var: flags.Variable = None,
     env: flags.Environment = None,
     env_file: flags.EnvFile = None,
-    dry_run: flags.DryRun = False,
     connections: flags.Connections = "1",
     duration: flags.Duration = None,
     iterations: flags.Iterations = None,
@@ -87,29 +102,15 @@ def run(
     label: flags.Label = None,
     seed: flags.Seed = None,
     output: flags.Output = None,
-    export: flags.Export = None,
-    format: flags.FormatFlag = Format.TEXT,  # noqa: A002
-    strict: flags.Strict = False,
-    web: flags.Web = None,
-    quiet: flags.Quiet = False,
-) -> int:
-    """Put load on a WebSocket service and measure it.
+) -> "RunRequest":
+    """What the flags ask for.
 
-    FILE is a scenario: flags that are given have precedence over it. The file of a run repeats that run; --var gives
-    again what is not in it, its secrets.
-
-    Without a rate each connection sends, waits for the reply and sends again (closed loop). With --rate or
-    --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).
-
-    Exit codes: 0 something was measured; 1 no connection opened, or replies were awaited and none came; 2 wrong
-    usage, nothing was started; 99 a threshold does not hold; 5 the result is suspect, with --strict; 130 and 143
-    stopped by SIGINT or SIGTERM.
-    Ctrl-C stops sending, awaits replies, closes and saves; the second time it ends at once, and saves.
+    Raises:
+        UsageError: what is wrong with which flag, or with the scenario.
     """
     from wsload.engine import RunRequest
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
-    exports.check_exports(export or ())
     # Each field with the flag that sets it: over a scenario file only flags that were given have a say.
     load = {
         "connections": ("connections", values.quantity("--connections", parse_count, connections)),
@@ -208,18 +209,35 @@ def run(
             tls=TlsOptions.model_validate({name: value for name, (_, value) in tls.items()}),
             **every_top,
         )
+    return RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
+
+
+def play(
+    request: "RunRequest",
+    manner: Manner,
+    /,
+    dry_run: flags.DryRun = False,
+    export: flags.Export = None,
+    format: flags.FormatFlag = Format.TEXT,  # noqa: A002
+    strict: flags.Strict = False,
+    web: flags.Web = None,
+    quiet: flags.Quiet = False,
+) -> int:
+    """Makes a run and tells what came of it; the exit code."""
+    exports.check_exports(export or ())
     if dry_run:
-        scenarios.show_plan(scenario)
+        scenarios.show_plan(request.scenario)
         return ExitCode.OK
-    request = RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
-    with beside(request, web) as request:
-        result = _execute(request, format, quiet=quiet)
+    with beside(request, web) as named:
+        result = _execute(named, manner, format, quiet=quiet)
     exports.finish_run(result, format, export or ())
+    if format is Format.TEXT and result.summary.file:
+        manner.after(Path(result.summary.file))
     suspect = strict and result.exit_code == ExitCode.OK and not result.summary.verdict.trusted
     return ExitCode.SUSPECT if suspect else result.exit_code
 
 
-def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResult":  # noqa: A002
+def _execute(request: "RunRequest", manner: Manner, format: Format, *, quiet: bool) -> "RunResult":  # noqa: A002
     from wsload.engine import execute
 
     if format is Format.NDJSON:
@@ -228,7 +246,23 @@ def _execute(request: "RunRequest", format: Format, *, quiet: bool) -> "RunResul
         return execute(request, IntervalLines(sys.stdout))
     if quiet:
         return execute(request)
-    from wsload.report.live import LiveView
-
-    with LiveView(sys.stderr, request.scenario.thresholds) as view:
+    with manner.view(request) as view:
         return execute(request, view)
+
+
+@takes_flags_of(request_of, play)
+def run(context: typer.Context, **given: Any) -> int:
+    """Put load on a WebSocket service and measure it.
+
+    FILE is a scenario: flags that are given have precedence over it. The file of a run repeats that run; --var gives
+    again what is not in it, its secrets.
+
+    Without a rate each connection sends, waits for the reply and sends again (closed loop). With --rate or
+    --rate-per-conn messages are due on a schedule that does not wait for the server (open loop).
+
+    Exit codes: 0 something was measured; 1 no connection opened, or replies were awaited and none came; 2 wrong
+    usage, nothing was started; 99 a threshold does not hold; 5 the result is suspect, with --strict; 130 and 143
+    stopped by SIGINT or SIGTERM.
+    Ctrl-C stops sending, awaits replies, closes and saves; the second time it ends at once, and saves.
+    """
+    return play(request_of(context, **part_of(given, request_of)), Manner(), **part_of(given, play))

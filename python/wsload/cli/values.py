@@ -61,7 +61,7 @@ def labels(texts: Sequence[str] | None) -> dict[str, str]:
 
 
 def attempts(text: str) -> int:
-    """`never`, which is 0, or a number of attempts."""
+    """`never`, `forever` or a number of attempts."""
     from wsload.scenario.words import parse_attempts
 
     return quantity("--reconnect", parse_attempts, text)

@@ -50,13 +50,14 @@ def beside(request: "RunRequest", address: str | None) -> "Iterator[RunRequest]"
 
     check_extra()
     where = parse_address(address)
-    path = request.output or _free_name(request)
+    path = request.output or free_name(request)
     with ViewProcess(path, where) as process:
         typer.echo(f"web view: {process.url}", err=True)
         yield replace(request, output=path)
 
 
-def _free_name(request: "RunRequest") -> Path:
+def free_name(request: "RunRequest") -> Path:
+    """The name that a run's file will get, for those who must know it beforehand."""
     from datetime import datetime
 
     from wsload.engine.runner import default_stem

@@ -43,8 +43,12 @@ class LiveView:
     Anywhere else a plain line is written now and then, for whoever reads the log of a long run.
     """
 
-    def __init__(self, stream: IO[str], thresholds: Sequence[str] = ()) -> None:
+    def __init__(
+        self, stream: IO[str], thresholds: Sequence[str] = (), log_period_ns: int | None = LOG_PERIOD_NS
+    ) -> None:
         self._stream = stream
+        self._log_period_ns = log_period_ns
+        """How often a log gets a line; None: never."""
         self._thresholds = thresholds
         self._mode = mode_of(stream)
         self._progress = Progress("starting", 0)
@@ -131,7 +135,7 @@ class LiveView:
     def _log(self, progress: Progress) -> None:
         """A line whenever it has been quiet for long enough, and there is more of the run to come."""
         latest, duration_ns = progress.latest, progress.duration_ns
-        if latest is None or latest.end_ns - self._said_ns < LOG_PERIOD_NS:
+        if latest is None or self._log_period_ns is None or latest.end_ns - self._said_ns < self._log_period_ns:
             return
         if duration_ns is None or latest.end_ns < progress.warmup_ns + duration_ns:
             self._said_ns = latest.end_ns

@@ -157,6 +157,13 @@ class RunFile:
         """Whether the run came to its end, however it ended."""
         return self.outcome is not None
 
+    @property
+    def end_ns(self) -> int:
+        """Where the last committed interval ends; 0 when there is none."""
+        with _reported(self.path):
+            (end_ns,) = self._connection.execute("SELECT coalesce(max(end_ns), 0) FROM intervals").fetchone()
+            return int(end_ns)
+
     def intervals(self, from_ns: int | None = None) -> Iterator[Interval]:
         """Committed intervals in order, all or those that begin at `from_ns` or later.
 

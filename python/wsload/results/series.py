@@ -5,7 +5,7 @@ minutes. Distributions are merged whole, never averaged.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wsload.results.distribution import Distribution
@@ -78,6 +78,11 @@ class Window:
         for metric, part in parts:
             self._piles[metric].add(part)
 
+    def take(self, interval: Interval, asides: Collection[str] = ()) -> None:
+        """Adds an interval as it is stored, but for what `asides` names."""
+        parts = decoded(interval)
+        self.add(interval, [(metric, part) for (metric, message), part in parts if message not in asides])
+
     def join(self, other: "Window") -> None:
         """Adds the window that follows."""
         self.end_ns = max(self.end_ns, other.end_ns)
@@ -105,14 +110,11 @@ class Series:
     def add(self, interval: Interval) -> None:
         """Adds an interval, each (index, warmup) once."""
         parts = []
-        for (metric, message), encoded in interval.histograms.items():
-            if metric in UNCERTAIN:
-                continue
-            part, whole = Distribution.decode(encoded), _WHOLE.get(metric, metric)
+        for (metric, message), part in decoded(interval):
             if message not in self._asides:
-                parts.append((whole, part))
+                parts.append((metric, part))
             if not interval.warmup or metric.startswith(("connect", "ping")):
-                self._measured[whole, message].add(part)
+                self._measured[metric, message].add(part)
         self._window(interval).add(interval, parts)
         while len(self._windows) > self._max_windows:
             self._widen()
@@ -154,3 +156,10 @@ class Series:
                 self._windows[place // 2] = before[place]
             else:
                 known.join(before[place])
+
+
+def decoded(interval: Interval) -> Iterator[tuple[tuple[str, str], Distribution]]:
+    """The histograms of an interval by metric and message; what was never answered counts with its age."""
+    for (metric, message), encoded in interval.histograms.items():
+        if metric not in UNCERTAIN:
+            yield (_WHOLE.get(metric, metric), message), Distribution.decode(encoded)

@@ -5,6 +5,8 @@ from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformTh
 from wsload.units import UnitError, parse_duration, parse_rate
 
 MAX_ATTEMPTS = 1_000_000
+FOREVER = 2**32 - 1
+"""More attempts than anybody lives to see, at the longest pause between them."""
 
 
 def parse_stage(text: str) -> Stage:
@@ -36,12 +38,12 @@ def parse_think(text: str) -> Think:
 
 
 def parse_attempts(text: str) -> int:
-    """`never`, which is 0, or a number of attempts to connect again."""
-    if text == "never":
-        return 0
+    """`never`, which is 0, `forever`, or a number of attempts to connect again."""
+    if text in {"never", "forever"}:
+        return FOREVER if text == "forever" else 0
     if not text.isdecimal() or not 1 <= int(text) <= MAX_ATTEMPTS:
         remedy = f"Write 5 for five attempts (at most {MAX_ATTEMPTS:,})."
-        raise UnitError(f"{text!r} is neither 'never' nor a number of attempts", remedy)
+        raise UnitError(f"{text!r} is neither 'never', 'forever' nor a number of attempts", remedy)
     return int(text)
 
 

@@ -1,0 +1,90 @@
+"""`wsload soak`: a run of hours or days, with what that takes."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wsload.cli import flags, scenarios, values
+from wsload.cli.run import Manner, play, request_of
+from wsload.cli.sharing import part_of, takes_flags_of
+from wsload.cli.web import free_name
+from wsload.errors import UsageError
+from wsload.units import parse_duration
+
+if TYPE_CHECKING:
+    from wsload.engine import RunRequest
+    from wsload.report.soak import SoakView
+    from wsload.scenario import Scenario
+
+RECONNECT = "forever"
+DURATION = "1h"
+MIN_EVERY_NS = 10**9
+
+Duration = Annotated[
+    str, typer.Option("-d", "--duration", metavar="TIME", help="How long, such as 72h.", rich_help_panel=flags.LOAD)
+]
+Every = Annotated[
+    str,
+    typer.Option("--every", metavar="TIME", help="Print a line so often.", rich_help_panel=flags.RESULT),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SoakManner(Manner):
+    """A line per period while it goes on, windows and outages when it is over."""
+
+    every_ns: int
+
+    def view(self, request: "RunRequest") -> "SoakView":
+        """Who watches it."""
+        from wsload.report.soak import SoakView
+
+        return SoakView(sys.stderr, request.scenario.thresholds, self.every_ns)
+
+    def after(self, file: Path) -> None:
+        """The digest."""
+        from wsload.report.soak import print_digest
+
+        print_digest(file)
+
+
+@takes_flags_of(request_of, play)
+def soak(
+    context: typer.Context,
+    duration: Duration = DURATION,
+    reconnect: flags.Reconnect = RECONNECT,
+    every: Every = "10m",
+    **given: Any,
+) -> int:
+    """Run for hours or days: who dropped, did everyone come back, and how the latencies went.
+
+    It is `wsload run` with other defaults: lost connections are opened again for as long as it takes, the file has
+    its name from the beginning, a line is printed every so often, and at the end a table of windows and the outages.
+
+    Exit codes are those of `wsload run`. SIGTERM and Ctrl-C stop sending, await replies, close and save.
+    """
+    every_ns = values.quantity("--every", parse_duration, every)
+    if every_ns < MIN_EVERY_NS:
+        raise UsageError(f"--every: {every} is too short", "It takes at least 1s.")
+    if given["iterations"] is not None:
+        raise UsageError("-n/--iterations: a soak is bounded by its time", "Use -d/--duration, or `wsload run`.")
+    # Stages have a length of their own.
+    length = None if given["stage"] and "duration" not in scenarios.given_flags(context) else duration
+    asked = request_of(context, duration=length, reconnect=reconnect, **part_of(given, request_of))
+    request = replace(asked, scenario=_with_defaults(asked.scenario))
+    request = replace(request, output=request.output or free_name(request))
+    return play(request, SoakManner(every_ns), **part_of(given, play))
+
+
+def _with_defaults(scenario: "Scenario") -> "Scenario":
+    """What a scenario file leaves open as a soak has it."""
+    load = scenario.load
+    update: dict[str, object] = {}
+    if "reconnect_attempts" not in scenario.model_fields_set:
+        update["reconnect_attempts"] = values.attempts(RECONNECT)
+    if load.duration_ns is None and load.iterations is None and not load.stages:
+        update["load"] = load.model_copy(update={"duration_ns": parse_duration(DURATION)})
+    return scenario.model_copy(update=update)
