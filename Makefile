@@ -82,6 +82,11 @@ fuzz: ## Fuzz what reads a server's bytes
 bench: setup ## Measure CPU and memory against the floor, and render benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+# Twenty minutes, on a quiet machine; `python -m benchmarks.peers TOOL` is a look at one.
+.PHONY: peers
+peers: setup ## Measure other load tools on the same work, and render benchmarks/PEERS.md
+	$(BIN)/python -m benchmarks.peers --install
+
 .PHONY: fmt
 fmt: setup ## Format the sources
 	$(BIN)/ruff check --fix --quiet

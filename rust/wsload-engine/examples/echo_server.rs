@@ -1,7 +1,8 @@
 //! A bare echo server for benchmarks: one thread, one level-triggered epoll set, one read and one write per wake-up.
 //!
 //! `echo_server [PORT]` prints `listening on ws://127.0.0.1:PORT/` and serves until standard input ends; then it prints
-//! how many messages it has echoed. It speaks just enough RFC 6455 for a client that sends whole, unfragmented data
+//! how many messages it has echoed. For each line of standard input it prints that number and the connections that are
+//! open, so that whoever measures a client need not believe the client. It speaks just enough RFC 6455 for a client that sends whole, unfragmented data
 //! frames and a Close; it is no server for anything else.
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ fn serve(set: &Epoll, listener: &TcpListener) -> io::Result<u64> {
                     if io::stdin().read(&mut [0; 64])? == 0 {
                         return Ok(echoed);
                     }
+                    println!("{echoed} {}", clients.values().filter(|client| client.upgraded).count());
                 }
                 token => {
                     let Some(client) = clients.get_mut(&token) else { continue };
