@@ -35,6 +35,12 @@ struct ControlBuffer {
     _bytes: [MaybeUninit<u8>; 64],
 }
 
+/// A range of ports for one socket, inside that of `net.ipv4.ip_local_port_range` (linux/in.h).
+const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+/// All of it, as lowest port and, above it, highest. A socket without a range of its own looks at every other port
+/// first: past half of the range each connect then searches all of that half, for milliseconds.
+const ANY_EPHEMERAL_PORT: libc::c_int = 0xffff_0001_u32 as libc::c_int;
+
 impl Socket {
     /// A socket ready to connect to `target`: no delay, receive stamps on, bound to `source` if given.
     ///
@@ -48,6 +54,8 @@ impl Socket {
         socket.set_flag(libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
         // A kernel without stamps is no error: such reads are stamped by us and counted.
         let _ = socket.set_flag(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS_NEW);
+        // Nor is one older than 6.3, which searches half of the range in vain once that half is spent.
+        let _ = socket.set_option(libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, ANY_EPHEMERAL_PORT);
         if let Some(source) = source {
             socket.set_flag(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT)?;
             let (address, len) = raw_address(SocketAddr::new(source, 0));
@@ -118,10 +126,13 @@ impl Socket {
     }
 
     fn set_flag(&self, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
-        let on: libc::c_int = 1;
-        let len = mem::size_of_val(&on) as libc::socklen_t;
-        // SAFETY: `on` is a valid int of the given length.
-        check(unsafe { libc::setsockopt(self.as_raw_fd(), level, name, (&raw const on).cast(), len) }).map(drop)
+        self.set_option(level, name, 1)
+    }
+
+    fn set_option(&self, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+        let len = mem::size_of_val(&value) as libc::socklen_t;
+        // SAFETY: `value` is a valid int of the given length.
+        check(unsafe { libc::setsockopt(self.as_raw_fd(), level, name, (&raw const value).cast(), len) }).map(drop)
     }
 }
 
