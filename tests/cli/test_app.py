@@ -17,6 +17,7 @@ FLAGS = set(
     --warmup -H/--header --param --cookie --subprotocol --origin --source-ip --workers --reconnect --label --seed
     --threshold --var --env --env-file --dry-run
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
+    --every-address
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
     --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
     --record-connections --keep-on --record-payload --record-limit --no-record

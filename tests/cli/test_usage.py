@@ -85,7 +85,8 @@ BAD_INPUT = [
     (f"run {URL} --label x", "pair", "--label: 'x' has no '='", "Write --label NAME=VALUE."),
     (f"run {URL} --label a=1 --label a=2", "twice", "--label: a is given twice",
      "A run has one value for each label."),
-    (f"run {URL} --source-ip here", "address", "--source-ip: 'here' is not an IP address", "Name a local address."),
+    (f"run {URL} --source-ip here", "address", "--source-ip: 'here' is not an IP address",
+     "Name a local address, or a network such as 10.0.0.16/28."),
     # Words.
     (f"run {URL} --arrivals often", "word", "--arrivals: 'often' is not one of 'constant', 'poisson'", RUN_HELP),
     ("serve faults --explain --format xml", "word", "--format: 'xml' is not one of 'text', 'json'", FAULTS_HELP),

@@ -37,7 +37,7 @@ async def connect_once(url: str, *, echo: bool) -> list[bytes]:
     loop.add_reader(shard.fileno(), poll)
     blocks: list[bytes] = []
     try:
-        shard.connect([(plan.dial.host, plan.dial.port)], time.monotonic_ns())
+        shard.connect([(plan.dials[0].host, plan.dials[0].port)], time.monotonic_ns())
         shard.go(time.monotonic_ns())
         while shard.state() != "done":
             await changed.wait()

@@ -152,6 +152,20 @@ def test_another_address_keeps_the_name(cacert: Path, tmp_path: Path) -> None:
         assert result["tls"]["server_name"] == "service.example"
 
 
+def test_connections_take_turns_over_several_addresses(cacert: Path, tmp_path: Path) -> None:
+    # One of four addresses serves: two of eight connections open, and the others' failures are not hidden.
+    context = context_of(AUTHORITY.issue_cert("service.example"))
+    with secured(context) as url:
+        port = int(url.rpartition(":")[2].strip("/"))
+        ends = [f"127.0.0.{last}:{port}" for last in (1, 2, 3, 4)]
+        flags = [flag for end in ends for flag in ("--connect-to", end)]
+        flags += ["--cacert", str(cacert), "-c", "8", "-n", "8"]
+        result = run_json("wss://service.example/", *flags, cwd=tmp_path)
+    assert result["connected_to"] == ", ".join(ends)
+    assert result["messages"]["answered"] == 2
+    assert [(failure["kind"], failure["count"]) for failure in result["failures"]] == [("refused", 6)]
+
+
 def test_a_client_certificate_is_asked_for_and_given(cacert: Path, tmp_path: Path) -> None:
     context = context_of(AUTHORITY.issue_cert("localhost"))
     context.verify_mode = ssl.CERT_REQUIRED

@@ -7,6 +7,7 @@ import pytest
 
 from wsload.errors import UsageError
 from wsload.scenario import ClosedLoad, IdleLoad, LoadModel, Message, OpenLoad, Scenario, build_plan
+from wsload.scenario.wire import Proxy
 
 SECOND = 10**9
 
@@ -65,6 +66,12 @@ def test_load_models() -> None:
         ({"rate_per_s": 0.01}, "--rate: at 0.01/s only one message is due in 10 s"),
         ({"grain_ns": 1}, "--grain: outside"),
         ({"source_ips": ("here",)}, "--source-ip: 'here' is not an IP address"),
+        ({"connect_to": ("127.0.0.2:80", "there")}, "--connect-to: 'there'"),
+        ({"connect_to": ("127.0.0.2:80",) * 256}, "--connect-to: 256 addresses"),
+        (
+            {"connect_to": ("127.0.0.2:80", "127.0.0.3:80"), "proxy": Proxy(host="127.0.0.1", port=1)},
+            "--connect-to: several addresses, and a proxy",
+        ),
         ({"headers": (("Upgrade", "x"),)}, "-H/--header: Upgrade cannot be set"),
         ({"headers": (("Cookie", "x"),)}, "-H/--header: Cookie cannot be set"),
         ({"headers": (("X Y", "x"),)}, "-H/--header: X Y is not a header name"),

@@ -21,6 +21,7 @@ def plan(**fields: Any) -> Plan:
         {},
         {"load": LoadModel(rate_per_s=20_000.0, arrivals="poisson", warmup_ns=10**9, connect_rate_per_s=50.0)},
         {"load": LoadModel(idle=True), "first_message": "hello", "source_ips": ("127.0.0.2", "::1")},
+        {"connect_to": ("127.0.0.2:80", "[::1]:81"), "every_address": True, "source_ips": ("127.0.1.0/29",)},
         {"load": LoadModel(iterations=7), "message": Message(size_bytes=9, binary=True), "seed": (1 << 64) - 1},
     ],
 )
@@ -49,6 +50,23 @@ def test_each_field_is_known_to_both() -> None:
                 _core.Shard(without(path), 0, 1)
     with pytest.raises(ValueError, match="unknown field `more`"):
         _core.Shard(json.dumps({**document, "more": 1}), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "dials", "every_address"),
+    [
+        ({}, [("127.0.0.1", 9)], False),
+        ({"every_address": True}, [("127.0.0.1", 9)], True),
+        ({"connect_to": ("127.0.0.2:80",)}, [("127.0.0.2", 80)], False),
+        # Whoever names several means all of them.
+        ({"connect_to": ("127.0.0.2:80", "[::1]:81")}, [("127.0.0.2", 80), ("::1", 81)], True),
+        ({"connect_to": ("127.0.0.2:80", "[::1]:81", "127.0.0.2:80")}, [("127.0.0.2", 80), ("::1", 81)], True),
+    ],
+)
+def test_where_connections_go(fields: dict[str, Any], dials: list[tuple[str, int]], every_address: bool) -> None:
+    made = plan(**fields)
+    assert [(dial.host, dial.port) for dial in made.dials] == dials
+    assert made.every_address is every_address
 
 
 def test_another_version_is_refused() -> None:

@@ -158,6 +158,17 @@ def test_a_rule_awaits_nothing_even_of_a_saved_message(tmp_path: Path) -> None:
     assert [one.reply is None for one in program.messages] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("text", "dials"),
+    [("127.0.0.2:80", 1), ("[127.0.0.2:80, 127.0.0.3:80]", 2)],
+)
+def test_one_address_to_connect_to_or_several(text: str, dials: int, tmp_path: Path) -> None:
+    plan = plan_of(
+        f"target: ws://h/\nconnect_to: {text}\nevery_address: true\niterate: [{{send: {{text: hi}}}}]\n", tmp_path
+    )
+    assert (len(plan.dials), plan.every_address) == (dials, True)
+
+
 def test_flags_override_the_file(tmp_path: Path) -> None:
     text = HEAD + "headers: {X-A: a, X-B: b}\nload: {connections: 3, rate: 5, duration: 1m}\niterate: [ping]\n"
     overrides = Overrides({"headers": (("x-a", "{{c}}"),)}, {"rate_per_conn_per_s": 2.0})

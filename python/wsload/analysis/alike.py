@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wsload.analysis.series import Series
 
-ASIDE = ("target", "dial", "proxy", "seed", "tls.server_name", "tls.identity", "message.payload", "schema_version")
+ASIDE = ("target", "dials", "proxy", "seed", "tls.server_name", "tls.identity", "message.payload", "schema_version")
 """Where a run went and what it drew may differ: that is what is compared."""
 FINISHED = "completed"
 MAX_SHOWN = 80

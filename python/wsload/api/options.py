@@ -65,7 +65,8 @@ class ScenarioOptions(TypedDict, total=False):
     reconnect: str | int
     source_ips: Sequence[str]
     serialize_connects: bool
-    connect_to: str | None
+    connect_to: str | Sequence[str] | None
+    every_address: bool
     proxy: str | None
     headers: Pairs
     params: Pairs
@@ -265,7 +266,8 @@ FIELDS: dict[str, Field] = {
     "reconnect": Field("", "reconnect_attempts", _attempts),
     "source_ips": Field("", "source_ips", _texts),
     "serialize_connects": Field("", "serialize_connects", _flag),
-    "connect_to": Field("", "connect_to", _text),
+    "connect_to": Field("", "connect_to", _texts),
+    "every_address": Field("", "every_address", _flag),
     "headers": Field("", "headers", pairs),
     "params": Field("", "params", pairs),
     "cookies": Field("", "cookies", pairs),

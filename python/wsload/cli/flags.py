@@ -253,12 +253,11 @@ SourceIp = Annotated[
     list[str] | None,
     Option(
         "--source-ip",
-        metavar="ADDRESS",
-        help="Local address to connect from; several take turns. Repeatable.",
+        metavar="ADDRESS|NETWORK",
+        help="Local address to connect from, or a network such as 10.0.0.16/28; several take turns. Repeatable.",
         rich_help_panel=CONNECTIONS,
     ),
 ]
-
 SerializeConnects = Annotated[
     bool,
     Option(
@@ -273,6 +272,24 @@ ConnectTo = Annotated[
         "--connect-to",
         metavar="HOST:PORT",
         help="Open TCP to this address; Host header and TLS name stay the URL's.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+ConnectTos = Annotated[
+    list[str] | None,
+    Option(
+        "--connect-to",
+        metavar="HOST:PORT",
+        help="Open TCP to this address; Host header and TLS name stay the URL's. Several take turns. Repeatable.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+EveryAddress = Annotated[
+    bool,
+    Option(
+        "--every-address",
+        help="Connections take turns over all addresses that the target's name has."
+        + _default("the first one that works"),
         rich_help_panel=CONNECTIONS,
     ),
 ]

@@ -58,7 +58,7 @@ def reach(
         bearer=bearer,
         subprotocols=tuple(subprotocol or ()),
         origin=origin,
-        connect_to=connect_to,
+        connect_to=(connect_to,) if connect_to else (),
         proxy=through,
         tls=TlsOptions(
             cacert=cacert,

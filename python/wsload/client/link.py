@@ -164,11 +164,11 @@ async def open_link(plan: Plan, connection: int, epoch_ns: int, tell: Tell) -> L
     host = f"[{plan.target.host}]" if ":" in plan.target.host else plan.target.host
     url = f"{'wss' if plan.tls else 'ws'}://{host}:{plan.target.port}{plan.target.resource}"
     timeout_s = plan.connect_timeout_ns / 1e9
+    dial = plan.dials[0]
     options: dict[str, object] = {}
     if plan.proxy is not None:
         options["proxy"] = _proxy_url(plan)
-    elif (plan.dial.host, plan.dial.port) != (plan.target.host, plan.target.port):
-        address = (plan.dial.host, plan.dial.port)
+    elif (address := (dial.host, dial.port)) != (plan.target.host, plan.target.port):
         options["socket_factory"] = lambda _: socket.create_connection(address, timeout_s)
     try:
         await asyncio.wait_for(
@@ -211,11 +211,12 @@ def _headers(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _proxy_url(plan: Plan) -> str:
-    host = f"[{plan.dial.host}]" if ":" in plan.dial.host else plan.dial.host
+    dial = plan.dials[0]
+    host = f"[{dial.host}]" if ":" in dial.host else dial.host
     credentials = ""
     if plan.proxy and plan.proxy.authorization:
         credentials = base64.b64decode(plan.proxy.authorization.removeprefix("Basic ")).decode() + "@"
-    return f"http://{credentials}{host}:{plan.dial.port}"
+    return f"http://{credentials}{host}:{dial.port}"
 
 
 def _ssl_context(tls: PlanTls) -> ssl.SSLContext:

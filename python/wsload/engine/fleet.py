@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import socket
 import time
 from typing import Protocol
 
@@ -10,13 +9,13 @@ from wsload import _core
 from wsload.engine.channel import ChannelError, RecordType
 from wsload.engine.merger import Merger
 from wsload.engine.process import STATES, WorkerProcess
+from wsload.engine.resolve import Address, UnresolvedError, resolve
 from wsload.errors import EngineError
 from wsload.results import Interval, Note
 from wsload.scenario import Plan
 
 START_TIMEOUT_S = 30.0
 """Until every worker is set up."""
-RESOLVE_TIMEOUT_S = 20.0
 RESOLVE_AGAIN_S = 60.0
 """How long an answer of the resolver is used: connections opened later go to what it says then."""
 CONNECT_MARGIN_NS = 20_000_000
@@ -59,7 +58,7 @@ class Fleet:
         self._workers: list[WorkerProcess] = []
         self._merger = Merger()
         self._epoch_ns: int | None = None
-        self._addresses: list[str] = []
+        self._addresses: list[Address] = []
         self._state = STATES[0]
         self._changed = asyncio.Event()
         self._stop_asked = asyncio.Event()
@@ -137,9 +136,8 @@ class Fleet:
 
         Not in the workers: resolving starts threads that stay, and cost every later system call.
         """
-        host, port = self._plan.dial.host, self._plan.dial.port
         begin_ns = time.monotonic_ns()
-        asked = asyncio.create_task(_resolve(host, port))
+        asked = asyncio.create_task(resolve(self._plan))
         stopped = asyncio.create_task(self._stop_asked.wait())
         await asyncio.wait({asked, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -148,13 +146,8 @@ class Fleet:
             return
         try:
             addresses = asked.result()
-        except TimeoutError:
-            reason = f"no answer within {RESOLVE_TIMEOUT_S:g} s"
-        except UnicodeError:
-            # So says Python of labels that are empty or longer than 63 letters.
-            reason = "it is no valid host name"
-        except OSError as error:
-            reason = error.strerror or str(error)
+        except UnresolvedError as error:
+            reason = str(error)
         else:
             self._addresses = addresses
             resolve_ns = time.monotonic_ns() - begin_ns
@@ -162,10 +155,9 @@ class Fleet:
             for worker in self._workers:
                 # The look-up was one, so one worker counts it.
                 counted = resolve_ns if worker.number == 0 else None
-                pairs = [[address, port] for address in addresses]
-                worker.send(do="connect", at_ns=at_ns, addresses=pairs, resolve_ns=counted)
+                worker.send(do="connect", at_ns=at_ns, addresses=addresses, resolve_ns=counted)
             return
-        self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=f"{host}: {reason}")
+        self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=reason)
 
     async def _read(self, worker: WorkerProcess) -> None:
         """Takes in a worker's records until its pipe ends."""
@@ -254,19 +246,21 @@ class Fleet:
 
     async def _resolve_again(self) -> None:
         """Looks the name up now and then, so that a long run follows a service that moves."""
-        host, port = self._plan.dial.host, self._plan.dial.port
+        names = ", ".join(dial.host for dial in self._plan.dials)
         while True:
             await asyncio.sleep(RESOLVE_AGAIN_S)
             try:
-                found = await _resolve(host, port)
-            except (OSError, UnicodeError):
+                found = await resolve(self._plan)
+            except UnresolvedError:
                 # The last answer is still the best there is.
                 continue
             if self._addresses and set(found) != set(self._addresses):
                 self._addresses = found
-                self._tell(do="addresses", addresses=[[address, port] for address in found])
+                self._tell(do="addresses", addresses=found)
                 at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
-                self._sink.on_note(Note(at_ns, "moved", f"{host} now resolves to {', '.join(found)}"))
+                self._sink.on_note(
+                    Note(at_ns, "moved", f"{names} now resolves to {', '.join(host for host, _ in found)}")
+                )
 
     def _end_within(self, seconds: float) -> None:
         """Shortens what workers may take; never lengthens it."""
@@ -287,10 +281,3 @@ class Fleet:
         if all(worker.ended for worker in self._workers):
             reasons = sorted({worker.last_words for worker in self._workers} - {""})
             raise EngineError(f"no worker could be started: {'; '.join(reasons) or 'no reason given'}")
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    """Addresses of a host, each once, in the resolver's order."""
-    asked = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    found = await asyncio.wait_for(asked, RESOLVE_TIMEOUT_S)
-    return list(dict.fromkeys(str(info[4][0]) for info in found))

@@ -248,7 +248,7 @@ class Fold:
             load=plan.load,
             grain_ns=plan.grain_ns,
             tls=self._security(),
-            proxy=f"{plan.dial.host}:{plan.dial.port}" if plan.proxy else None,
+            proxy=f"{plan.dials[0].host}:{plan.dials[0].port}" if plan.proxy else None,
             connected_to=self._connected_to(),
             matching=_matching_words(plan.matching),
             message_kind=plan.message.kind if plan.message else None,
@@ -410,8 +410,8 @@ class Fold:
         if plan.proxy:
             target = (plan.target.host, plan.target.port)
             return None if parse_authority(plan.proxy.authority) == target else plan.proxy.authority
-        same = (plan.dial.host, plan.dial.port) == (plan.target.host, plan.target.port)
-        return None if same else f"{plan.dial.host}:{plan.dial.port}"
+        dials = [f"{dial.host}:{dial.port}" for dial in plan.dials]
+        return None if dials == [f"{plan.target.host}:{plan.target.port}"] else ", ".join(dials)
 
     def _compression(self) -> CompressionSummary | None:
         if self._header.plan.handshake.compression is None:

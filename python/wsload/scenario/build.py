@@ -30,6 +30,7 @@ from wsload.scenario.plan import (
     PlanTls,
 )
 from wsload.scenario.record import plan_record
+from wsload.scenario.sources import expand_sources
 from wsload.scenario.url import Address
 from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching, read_pem
 
@@ -52,7 +53,8 @@ def build_plan(scenario: Scenario) -> Plan:
         target=PlanTarget(
             host=address.host, port=address.port, resource=address.resource, host_header=address.host_header
         ),
-        dial=_dial(scenario, address),
+        dials=_dials(scenario, address),
+        every_address=scenario.every_address or len(scenario.connect_to) > 1,
         proxy=_proxy(scenario, address),
         tls=_tls(scenario, address),
         handshake=PlanHandshake(
@@ -68,7 +70,7 @@ def build_plan(scenario: Scenario) -> Plan:
         connect_rate_per_s=scenario.load.connect_rate_per_s,
         connect_timeout_ns=scenario.connect_timeout_ns,
         reply_timeout_ns=scenario.reply_timeout_ns,
-        source_ips=scenario.source_ips,
+        source_ips=expand_sources(scenario.source_ips),
         connection_lifetime_ns=scenario.load.connection_lifetime_ns,
         reconnect_attempts=scenario.reconnect_attempts,
         load=_load(scenario),
@@ -115,21 +117,21 @@ def _matching(scenario: Scenario) -> Literal["order", "none"] | KeyMatching:
     return parse_matching(scenario.match, scenario.match_received)
 
 
-def _dial(scenario: Scenario, address: Address) -> PlanDial:
+def _dials(scenario: Scenario, address: Address) -> tuple[PlanDial, ...]:
     if scenario.proxy:
-        return PlanDial(host=scenario.proxy.host, port=scenario.proxy.port)
-    host, port = _server(scenario, address)
-    return PlanDial(host=host, port=port)
+        return (PlanDial(host=scenario.proxy.host, port=scenario.proxy.port),)
+    return tuple(PlanDial(host=host, port=port) for host, port in _servers(scenario, address))
 
 
-def _server(scenario: Scenario, address: Address) -> tuple[str, int]:
-    return parse_dial(scenario.connect_to) if scenario.connect_to else (address.host, address.port)
+def _servers(scenario: Scenario, address: Address) -> list[tuple[str, int]]:
+    given = dict.fromkeys(map(parse_dial, scenario.connect_to))
+    return list(given) or [(address.host, address.port)]
 
 
 def _proxy(scenario: Scenario, address: Address) -> PlanProxy | None:
     if scenario.proxy is None:
         return None
-    host, port = _server(scenario, address)
+    host, port = _servers(scenario, address)[0]
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return PlanProxy(authority=authority, authorization=scenario.proxy.authorization)
 

@@ -5,7 +5,6 @@ Times are nanoseconds and rates are per second here; flags and files write them 
 
 import re
 import secrets
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
@@ -16,6 +15,7 @@ from wsload.scenario.origin import Origin
 from wsload.scenario.parts import Think
 from wsload.scenario.program import Program
 from wsload.scenario.record import Recording, check_recording
+from wsload.scenario.sources import expand_sources
 from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import Address, parse_address, parse_template
 from wsload.scenario.wire import (
@@ -48,6 +48,7 @@ SECOND = 10**9
 DEFAULT_DURATION_NS = 10 * SECOND
 DEFAULT_SIZE_BYTES = 32
 MAX_CONNECTIONS = 10_000_000
+MAX_DIALS = 255
 MAX_LIMIT_BYTES = 1 << 30
 MIN_LIFETIME_NS = 10_000_000
 MAX_MESSAGE_BYTES = 64 << 20
@@ -109,7 +110,8 @@ class Scenario(_Part):
     require_subprotocol: bool = False
     origin: str | None = None
     compression: Compression | None = None
-    connect_to: str | None = None
+    connect_to: tuple[str, ...] = ()
+    every_address: bool = False
     proxy: Proxy | None = None
     tls: TlsOptions = TlsOptions()
     message: Message = Message()
@@ -140,8 +142,7 @@ class Scenario(_Part):
     def _check(self) -> Self:
         check_tls(self.tls, self.address.scheme)
         check_close(self.close_code, self.close_reason)
-        if self.connect_to is not None:
-            parse_dial(self.connect_to)
+        self._check_ways()
         parse_matching(self.match, self.match_received)
         parse_thresholds(self.thresholds)
         self._check_limits()
@@ -150,12 +151,23 @@ class Scenario(_Part):
         self._check_load()
         self._check_messages()
         self._check_handshake()
-        for address in self.source_ips:
-            try:
-                ip_address(address)
-            except ValueError:
-                raise UsageError(f"--source-ip: {address!r} is not an IP address", "Name a local address.") from None
         return self
+
+    def _check_ways(self) -> None:
+        """Where connections come from and go to."""
+        expand_sources(self.source_ips)
+        for address in self.connect_to:
+            parse_dial(address)
+        _require(
+            len(self.connect_to) <= MAX_DIALS,
+            f"--connect-to: {len(self.connect_to)} addresses",
+            f"At most {MAX_DIALS}.",
+        )
+        _require(
+            self.proxy is None or len(self.connect_to) < 2,
+            "--connect-to: several addresses, and a proxy",
+            "A proxy is asked for one address: name one, or leave --proxy out.",
+        )
 
     def _check_limits(self) -> None:
         for flag, limit in (("--max-frame", self.max_frame_bytes), ("--max-message", self.max_message_bytes)):

@@ -190,7 +190,8 @@ class Plan(Frozen):
 
     schema_version: Literal[1] = 1
     target: PlanTarget
-    dial: PlanDial
+    dials: Annotated[tuple[PlanDial, ...], Field(min_length=1)]
+    every_address: bool
     proxy: PlanProxy | None
     tls: PlanTls | None
     handshake: PlanHandshake

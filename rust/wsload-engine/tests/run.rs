@@ -321,6 +321,42 @@ fn an_abort_hands_up_what_was_measured() {
 }
 
 #[test]
+fn every_address_gets_its_share_from_every_source() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let servers = [1, 2].map(|number| {
+        let noted = std::sync::Arc::clone(&seen);
+        server(move |mut socket| {
+            let source = socket.get_ref().peer_addr().unwrap().ip().to_string();
+            noted.lock().unwrap().push((number, source));
+            while socket.read().is_ok() {}
+        })
+    });
+    let mut plan = plan();
+    (plan.connections, plan.every_address) = (8, true);
+    plan.source_ips = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
+    (plan.load, plan.message) = (Load::Idle, None);
+    (plan.iterations, plan.duration_ns) = (None, Some(50 * MS));
+    run_at(&plan, &servers, |_| {});
+    let seen = seen.lock().unwrap();
+    for pair in [(1, "127.0.0.2"), (1, "127.0.0.3"), (2, "127.0.0.2"), (2, "127.0.0.3")] {
+        assert_eq!(seen.iter().filter(|(number, source)| (*number, source.as_str()) == pair).count(), 2, "{pair:?}");
+    }
+}
+
+#[test]
+fn one_of_every_address_that_refuses_is_not_hidden_by_the_others() {
+    let (server, _) = echo_server();
+    let mut plan = plan();
+    (plan.connections, plan.every_address) = (4, true);
+    let run = run_at(&plan, &[server, nobody()], |_| {});
+    assert_eq!((run.counters.connects_opened, run.counters.connects_failed), (2, 2));
+    assert_eq!(run.failures(), [("refused", String::new(), 2)]);
+    plan.every_address = false;
+    let run = run_at(&plan, &[nobody(), server], |_| {});
+    assert_eq!((run.counters.connects_opened, run.counters.connects_failed), (4, 0));
+}
+
+#[test]
 fn source_addresses_are_taken_in_turn() {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = std::sync::Arc::clone(&seen);

@@ -64,6 +64,13 @@ ThinkText = Annotated[Think, *_quantity(parse_think, "uniform:1s,3s", "a wait")]
 Compress = Annotated[Any, *_quantity(parse_compression, "on", "compression")]
 
 
+OneOrMore = Annotated[
+    list[str],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 def _one(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
@@ -328,7 +335,8 @@ class ScenarioFile(Behaviour):
     origin: str | None = None
     compress: Compress | None = None
     tls: TlsSpec = TlsSpec()
-    connect_to: str | None = None
+    connect_to: OneOrMore | None = None
+    every_address: bool | None = None
     connect_timeout: Duration | None = None
     reply_timeout: Duration | None = None
     reconnect: Attempts | None = None

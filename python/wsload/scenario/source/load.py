@@ -45,6 +45,7 @@ _TOP_FIELDS = {
     "require_subprotocol": "require_subprotocol",
     "compress": "compression",
     "connect_to": "connect_to",
+    "every_address": "every_address",
     "connect_timeout": "connect_timeout_ns",
     "reply_timeout": "reply_timeout_ns",
     "reconnect": "reconnect_attempts",

@@ -34,9 +34,11 @@ pub struct Plan {
     pub schema_version: u32,
     /// The service that is asked for.
     pub target: Target,
-    /// Where TCP connects to: the target, an address given in its stead, or a proxy. The parent resolves it.
-    pub dial: Dial,
-    /// The proxy's errand, if `dial` is one.
+    /// Where TCP connects to: the target, addresses given in its stead, or a proxy. The parent resolves them.
+    pub dials: Vec<Dial>,
+    /// Slots take turns over all addresses and stay with theirs; else all go to the first that works.
+    pub every_address: bool,
+    /// The proxy's errand, if what is dialled is one.
     #[serde(deserialize_with = "Option::deserialize")]
     pub proxy: Option<Proxy>,
     /// How to secure the connection; `None`: not at all.
@@ -337,6 +339,7 @@ impl Plan {
             require(*payload_bytes <= 1 << 20, "record.payload_bytes", "must be at most 1 MiB")?;
             require(*limit_bytes <= 1 << 40, "record.limit_bytes", "must be at most 1 TiB")?;
         }
+        require(!self.dials.is_empty(), "dials", "must name an address")?;
         require(self.max_opening != Some(0), "max_opening", "must be positive")
     }
 }
@@ -377,7 +380,8 @@ mod tests {
         json!({
             "schema_version": 1,
             "target": {"host": "::1", "port": 9000, "resource": "/chat?room=1", "host_header": "[::1]:9000"},
-            "dial": {"host": "proxy", "port": 3128},
+            "dials": [{"host": "proxy", "port": 3128}],
+            "every_address": true,
             "proxy": {"authority": "[::1]:9000", "authorization": null},
             "tls": {
                 "server_name": "localhost", "trust": {"authorities": "PEM"}, "min_version": "1.2", "max_version": "1.3",
@@ -475,7 +479,7 @@ mod tests {
         let mut plan = open_plan();
         plan["handshake"].as_object_mut().unwrap().remove("origin");
         assert!(shape(plan));
-        let objects = ["/target", "/dial", "/proxy", "/tls", "/tls/identity", "/handshake", "/handshake/compression"];
+        let objects = ["/target", "/dials/0", "/proxy", "/tls", "/tls/identity", "/handshake", "/handshake/compression"];
         for object in objects.into_iter().chain(["", "/load", "/message", "/ping", "/close"]) {
             let mut plan = open_plan();
             plan.pointer_mut(object).unwrap()["surprise"] = json!(1);
@@ -532,6 +536,7 @@ mod tests {
             ("/close/reason", json!("x".repeat(124)), "close.reason"),
             ("/fragment_bytes", json!(0), "fragment_bytes"),
             ("/max_opening", json!(0), "max_opening"),
+            ("/dials", json!([]), "dials"),
             ("/record/slow_quantile", json!(1.0), "record.slow_quantile"),
             ("/record/payload_bytes", json!((1 << 20) + 1), "record.payload_bytes"),
             ("/record/limit_bytes", json!((1_u64 << 40) + 1), "record.limit_bytes"),

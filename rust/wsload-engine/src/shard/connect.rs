@@ -49,13 +49,24 @@ impl Shard {
         self.book.now().counters.connects_started += 1;
         self.book.record.begin(index, now_ns);
         self.opening += 1;
+        let address = self.first_address(index);
         let slot = &mut self.slots[index as usize];
         (slot.attempt_ns, slot.step_ns) = (now_ns, now_ns);
-        slot.address = self.preferred_address;
+        slot.address = address;
         slot.addresses_tried = 0;
         slot.stage = Stage::Connecting;
         self.timeouts.insert(index, now_ns + self.settings.connect_timeout_ns);
         self.try_address(index);
+    }
+
+    /// The address that an attempt begins with. When all are to be used, slots go through the pairs of source and
+    /// address, so that each pair gets its even share of ports.
+    fn first_address(&self, index: u32) -> u8 {
+        if !self.settings.every_address {
+            return self.preferred_address;
+        }
+        let turn = self.settings.global_slot(index) as usize / self.settings.source_ips.len().max(1);
+        (turn % self.addresses.len()) as u8
     }
 
     /// Connects to the slot's current address, or to the next ones when it fails at once.
@@ -89,7 +100,9 @@ impl Shard {
         slot.socket = None;
         slot.addresses_tried += 1;
         let kind = kind_of(error);
-        if slot.addresses_tried < count && kind != FailureKind::LocalLimit {
+        // One of several that are all to be used is a failure by itself: going elsewhere would hide it.
+        let others = slot.addresses_tried < count && !self.settings.every_address;
+        if others && kind != FailureKind::LocalLimit {
             slot.address = (slot.address + 1) % count;
             self.try_address(index);
         } else {

@@ -11,6 +11,9 @@ use super::slot::{Slot, Stage};
 use super::{CLOSE_TIMEOUT_NS, Phase, Shard};
 use crate::os::{monotonic_ns, resident_bytes};
 
+/// Addresses of the target that are used; a slot numbers them in a byte.
+const MAX_ADDRESSES: usize = 255;
+
 impl Shard {
     /// Begins to open connections at `at_ns`, trying `addresses` in order.
     ///
@@ -28,7 +31,7 @@ impl Shard {
     /// Without an address.
     pub fn set_addresses(&mut self, addresses: &[SocketAddr]) {
         assert!(!addresses.is_empty(), "set_addresses: with an address");
-        self.addresses = addresses[..addresses.len().min(16)].to_vec();
+        self.addresses = addresses[..addresses.len().min(MAX_ADDRESSES)].to_vec();
         self.preferred_address = 0;
         // Attempts under way go on with what they have; an index of theirs must not point beyond the end.
         let count = self.addresses.len() as u8;

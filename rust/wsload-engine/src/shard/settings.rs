@@ -135,6 +135,8 @@ pub(super) struct Settings {
     pub(super) reply_timeout_ns: u64,
     pub(super) reconnect_attempts: u32,
     pub(super) source_ips: Vec<IpAddr>,
+    /// See [`Plan::every_address`].
+    pub(super) every_address: bool,
     pub(super) interval_ns: u64,
     pub(super) grain: Grain,
     pub(super) seed: u64,
@@ -210,6 +212,7 @@ impl Settings {
             reply_timeout_ns,
             reconnect_attempts: plan.reconnect_attempts,
             source_ips: plan.source_ips.clone(),
+            every_address: plan.every_address,
             interval_ns: plan.interval_ns,
             grain: Grain::new(plan.grain_ns, worker, workers),
             seed: plan.seed,

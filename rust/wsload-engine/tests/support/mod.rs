@@ -26,7 +26,8 @@ pub fn plan() -> Plan {
             resource: "/".into(),
             host_header: "127.0.0.1".into(),
         },
-        dial: plan::Dial { host: "127.0.0.1".into(), port: 1 },
+        dials: vec![plan::Dial { host: "127.0.0.1".into(), port: 1 }],
+        every_address: false,
         proxy: None,
         tls: None,
         handshake: plan::Handshake::default(),
@@ -110,10 +111,15 @@ pub fn run(plan: &Plan, server: SocketAddr) -> Run {
 }
 
 /// The same, with a look at the shard after every poll.
-pub fn run_with(plan: &Plan, server: SocketAddr, mut each: impl FnMut(&mut Shard)) -> Run {
+pub fn run_with(plan: &Plan, server: SocketAddr, each: impl FnMut(&mut Shard)) -> Run {
+    run_at(plan, &[server], each)
+}
+
+/// The same with a target of several addresses.
+pub fn run_at(plan: &Plan, servers: &[SocketAddr], mut each: impl FnMut(&mut Shard)) -> Run {
     plan.validate().unwrap();
     let mut shard = Shard::new(plan, 0, 1).unwrap();
-    shard.connect(&[server], monotonic_ns());
+    shard.connect(servers, monotonic_ns());
     let give_up_ns = monotonic_ns() + 20_000 * MS;
     let mut blocks = Vec::new();
     while shard.phase() != Phase::Done {
