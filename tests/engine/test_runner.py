@@ -231,7 +231,7 @@ def test_output_that_cannot_be_written_is_said_before_anything_starts(
 
 
 def test_more_than_fits_is_refused_before_the_file_is_made(tmp_path: Path) -> None:
-    too_many = limits.machine().ports + 1
+    too_many = limits.machine().ports.count + 1
     with pytest.raises(LimitError, match="--connections"):
         execute(ask("ws://127.0.0.1:9/", tmp_path / "run.wsload", connections=too_many))
     assert list(tmp_path.iterdir()) == []

@@ -3,34 +3,35 @@
 import io
 from dataclasses import replace
 
+from wsload.engine.forecast import Kind
 from wsload.engine.limits import Machine
-from wsload.report.doctor import print_machine
+from wsload.engine.ports import PortRange
+from wsload.report.doctor import Wish, print_machine
 
 SMALL = Machine(
     fd_soft=1024,
     fd_hard=20_000,
-    port_first=32_768,
-    port_last=60_999,
+    ports=PortRange(first=32_768, last=60_999, reserved=0, reuses_time_wait=2),
     cpus=2,
     clock_source="tsc",
     kernel_timestamps=True,
     congestion_control="bbr",
     somaxconn=128,
+    memory_bytes=2_000_000_000,
 )
 LARGE = replace(
     SMALL,
     fd_soft=2_000_000,
     fd_hard=2_000_000,
-    port_first=1024,
-    port_last=65_535,
+    ports=PortRange(first=1024, last=65_535, reserved=0, reuses_time_wait=2),
     congestion_control="cubic",
     somaxconn=4096,
 )
 
 
-def shown(machine: Machine) -> str:
+def shown(machine: Machine, wish: Wish | None = None) -> str:
     out = io.StringIO()
-    print_machine(machine, out)
+    print_machine(machine, out, wish)
     return out.getvalue()
 
 
@@ -89,3 +90,33 @@ def test_what_is_unknown_or_missing_is_said() -> None:
     assert "  low   kernel time stamps    do not work: arrivals are stamped when they are read\n" in text
     assert "  ok    congestion control    unknown\n" in text
     assert "  low   listen backlog        unknown\n" in text
+
+
+def test_a_run_that_is_wished_for_is_planned_and_its_memory_forecast() -> None:
+    text = shown(SMALL, Wish(50_000, Kind(tls=True)))
+    # 19,936 descriptors in each worker, 28,232 ports for each source address.
+    assert (
+        """
+  50,000 TLS connections need 569 MB of 2.00 GB free:
+    231 MB  wsload's, 4.61 kB each
+    232 MB  the kernel's, 4.65 kB each; a server here adds its own
+    106 MB  3 workers and the parent
+
+  ok    workers               3, 16,667 connections in each: more than 2 cores, for want of file descriptors
+  ok    source addresses      2 for one target: --source-ip, or as many addresses of the target: --connect-to
+"""
+        in text
+    )
+
+
+def test_what_does_not_fit_is_said() -> None:
+    text = shown(SMALL, Wish(50_000, Kind(deflate=True), workers=2))
+    assert "  low   workers               2 hold 39,872; use 3\n" in text
+    assert "  low   memory                not enough is free\n" in text
+
+
+def test_little_needs_little() -> None:
+    text = shown(LARGE, Wish(1, Kind()))
+    assert "  1 connection needs " in text
+    assert "  ok    workers               1, 1 connection in it\n" in text
+    assert "  ok    source addresses      1 for one target\n" in text

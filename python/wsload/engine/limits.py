@@ -7,12 +7,8 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from wsload.errors import LimitError
-
-if TYPE_CHECKING:
-    from wsload.scenario import Plan
+from wsload.engine.ports import PortRange, port_range
 
 RESERVED_FDS = 64
 """Descriptors of a worker that are no connections."""
@@ -25,18 +21,14 @@ class Machine:
 
     fd_soft: int
     fd_hard: int
-    port_first: int
-    port_last: int
+    ports: PortRange
     cpus: int
     clock_source: str | None
     kernel_timestamps: bool
     congestion_control: str | None
     somaxconn: int | None
-
-    @property
-    def ports(self) -> int:
-        """Ephemeral ports: connections per source and target address."""
-        return self.port_last - self.port_first + 1
+    memory_bytes: int | None
+    """What is free, or can be freed, for new processes."""
 
     @property
     def connections_per_worker(self) -> int:
@@ -47,18 +39,17 @@ class Machine:
 def machine() -> Machine:
     """Looks at this machine."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    first, last = (_read("net/ipv4/ip_local_port_range") or "32768 60999").split()
     somaxconn = _read("net/core/somaxconn")
     return Machine(
         fd_soft=soft,
         fd_hard=hard,
-        port_first=int(first),
-        port_last=int(last),
+        ports=port_range(),
         cpus=cpus(),
         clock_source=_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         kernel_timestamps=_timestamps_work(),
         congestion_control=_read("net/ipv4/tcp_congestion_control"),
         somaxconn=int(somaxconn) if somaxconn else None,
+        memory_bytes=_available_bytes(),
     )
 
 
@@ -91,32 +82,6 @@ def raise_soft_fd_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def check(plan: "Plan", workers: int, here: Machine) -> None:
-    """Refuses what would fail for want of descriptors or ports, before a connection is opened.
-
-    Raises:
-        LimitError: with the number that fits and what raises it.
-    """
-    sources = max(len(plan.source_ips), 1)
-    fitting = sources * here.ports
-    if plan.connections > fitting:
-        what = f"--connections: {plan.connections:,} connections need as many ports; {fitting:,} fit"
-        raise LimitError(
-            f"{what} ({sources} source address{'es' if sources > 1 else ''} x {here.ports:,} ephemeral ports)",
-            f"Name more source addresses with --source-ip, or run: {widen_ports_command()}",
-        )
-    per_worker = -(-plan.connections // workers)
-    if per_worker > here.connections_per_worker:
-        needed = -(-plan.connections // max(here.connections_per_worker, 1))
-        fits = workers * here.connections_per_worker
-        raise LimitError(
-            f"--connections: {plan.connections:,} connections on {workers} worker{'s' if workers > 1 else ''}"
-            f" need {per_worker + RESERVED_FDS:,} file descriptors each; the limit is {here.fd_hard:,},"
-            f" so {fits:,} connections fit",
-            f"Use --workers {needed}, or raise the limit: {raise_fds_command(per_worker + RESERVED_FDS)}",
-        )
-
-
 def raise_fds_command(needed: int) -> str:
     """The shell command that raises the hard limit on descriptors."""
     return f"ulimit -Hn {needed} (as root, or nofile in /etc/security/limits.conf)"
@@ -125,6 +90,17 @@ def raise_fds_command(needed: int) -> str:
 def widen_ports_command() -> str:
     """The command that widens the range of ephemeral ports to its usual greatest."""
     return "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
+
+
+def _available_bytes() -> int | None:
+    """`MemAvailable`, or what is left of the control group's bound where that is less."""
+    free = [
+        int(line.split()[1]) << 10 for line in (_read_file("/proc/meminfo") or "").splitlines() if "Available" in line
+    ]
+    bound, used = (_read_file(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+    if bound and used and bound != "max":
+        free.append(max(int(bound) - int(used), 0))
+    return min(free, default=None)
 
 
 def _timestamps_work() -> bool:

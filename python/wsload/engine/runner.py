@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import uvloop
 
 from wsload import _core
-from wsload.engine import limits
+from wsload.engine import capacity, limits
 from wsload.engine.fleet import Fleet
 from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
@@ -106,19 +106,20 @@ async def execute_async(request: RunRequest, listener: Listener | None = None) -
 
 def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     plan = build_plan(request.scenario)
-    workers = choose_workers(plan, request.workers)
+    limits.raise_soft_fd_limit()
+    here = limits.machine()
+    workers = choose_workers(plan, request.workers, here)
     check(plan)
     if known := message_names(plan):
         check_message_names(parse_thresholds(request.scenario.thresholds), known)
-    limits.raise_soft_fd_limit()
-    limits.check(plan, workers, limits.machine())
+    capacity.check(plan, workers, here)
     header = Header.describe(request.scenario, plan, request.labels, workers)
     writer = create_file(request.output, plan, request.labels, header)
     return Run(plan, workers, header, writer, listener)
 
 
-def choose_workers(plan: Plan, asked: int | None) -> int:
-    """One worker per core unless asked otherwise, and never more than connections.
+def choose_workers(plan: Plan, asked: int | None, here: limits.Machine | None = None) -> int:
+    """One worker per core unless asked otherwise, more where descriptors demand it; never more than connections.
 
     Raises:
         UsageError: several workers cannot open one connection at a time.
@@ -129,7 +130,8 @@ def choose_workers(plan: Plan, asked: int | None) -> int:
             raise UsageError(f"--workers: {flag} takes one worker", "It must see all connections: leave --workers out.")
     if any(alone.values()):
         return 1
-    return min(asked or limits.cpus(), plan.connections)
+    here = here or limits.machine()
+    return min(asked or capacity.workers_needed(plan.connections, here), plan.connections)
 
 
 def check(plan: Plan) -> None:

@@ -479,7 +479,8 @@ mod tests {
         let mut plan = open_plan();
         plan["handshake"].as_object_mut().unwrap().remove("origin");
         assert!(shape(plan));
-        let objects = ["/target", "/dials/0", "/proxy", "/tls", "/tls/identity", "/handshake", "/handshake/compression"];
+        let objects =
+            ["/target", "/dials/0", "/proxy", "/tls", "/tls/identity", "/handshake", "/handshake/compression"];
         for object in objects.into_iter().chain(["", "/load", "/message", "/ping", "/close"]) {
             let mut plan = open_plan();
             plan.pointer_mut(object).unwrap()["surprise"] = json!(1);
