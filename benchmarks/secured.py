@@ -27,13 +27,14 @@ MESSAGE = json.dumps(
 def rounds(count: int, seconds: int) -> dict[str, Any]:
     """Interleaved rounds of both comparisons."""
     with tempfile.TemporaryDirectory() as folder:
-        files = _files(Path(folder))
+        files = make_files(Path(folder))
         tls = [_tls(files, seconds) for _ in range(count)]
         deflate = [_deflate(files, seconds) for _ in range(count)]
         return {"tls": tls, "deflate": deflate, "memory": _memory(files)}
 
 
-def _files(folder: Path) -> dict[str, str]:
+def make_files(folder: Path) -> dict[str, str]:
+    """A certificate, who signed it, and a message, as files."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     paths = {name: folder / name for name in ("ca.pem", "cert.pem", "key.pem", "message.json")}
@@ -45,7 +46,8 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _server(*arguments: str) -> Iterator[int]:
+def python_server(*arguments: str) -> Iterator[int]:
+    """A server of `peers/server.py` on its own core; gives its port."""
     command = [sys.executable, str(PEERS / "server.py"), *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, preexec_fn=measure.on(1)) as server:  # noqa: PLW1509
@@ -61,17 +63,17 @@ def _server(*arguments: str) -> Iterator[int]:
 def _tls(files: dict[str, str], seconds: int) -> dict[str, float]:
     with measure.echo_server() as port:
         floor = measure.floor(port, Case(CONNECTIONS, 1), seconds)
-    with _server("tls", files["cert.pem"], files["key.pem"]) as port:
+    with python_server("tls", files["cert.pem"], files["key.pem"]) as port:
         own = _wsload(f"wss://localhost:{port}/", seconds, "--cacert", files["ca.pem"])
-    with _server("tls", files["cert.pem"], files["key.pem"]) as port:
+    with python_server("tls", files["cert.pem"], files["key.pem"]) as port:
         other = _peer("tls", port, seconds, files["ca.pem"])
     return {"floor": floor.cpu_ns, "wsload": own, "picows": other}
 
 
 def _deflate(files: dict[str, str], seconds: int) -> dict[str, float]:
-    with _server("deflate") as port:
+    with python_server("deflate") as port:
         own = _wsload(f"ws://127.0.0.1:{port}/", seconds, "--compress", "on", "-f", files["message.json"])
-    with _server("deflate") as port:
+    with python_server("deflate") as port:
         other = _peer("deflate", port, seconds, files["message.json"])
     return {"wsload": own, "websockets": other}
 
@@ -114,7 +116,7 @@ def _memory(files: dict[str, str]) -> dict[str, float]:
     ):
         resident = []
         for count in MEMORY_COUNTS:
-            with _server(*server) as port:
+            with python_server(*server) as port:
                 summary = _run(f"{scheme}://localhost:{port}/", ["-c", str(count), "-d", "2s", *flags])
             if summary["connections"]["opened"] != count:
                 raise SystemExit(f"{name}: {summary['connections']}, {summary['failures']}")
