@@ -132,6 +132,8 @@ def summary(**changes: Any) -> Summary:
             "clamped_latencies": 0,
             "clock_steps": 0,
         },
+        "watching": [],
+        "watched": [],
         "notes": [],
     }
     for key, value in changes.items():

@@ -450,6 +450,29 @@ ThresholdFlag = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+WatchPid = Annotated[
+    str | None,
+    Option(
+        "--watch-pid",
+        metavar="PID",
+        help="Watch memory, descriptors, threads and CPU of this process and its children.",
+        rich_help_panel=RESULT,
+    ),
+]
+WatchUrl = Annotated[
+    str | None,
+    Option("--watch-url", metavar="URL", help="Watch the target's Prometheus page.", rich_help_panel=RESULT),
+]
+WatchMetric = Annotated[
+    list[str] | None,
+    Option(
+        "--watch-metric",
+        metavar="NAME",
+        help="Of that page, with labels or without; repeatable."
+        + _default("process_resident_memory_bytes, process_open_fds, process_cpu_seconds_total"),
+        rich_help_panel=RESULT,
+    ),
+]
 Workers = Annotated[
     str | None,
     Option(

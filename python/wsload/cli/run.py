@@ -99,6 +99,9 @@ def request_of(
     record_limit: flags.RecordLimit = "64MiB",
     no_record: flags.NoRecord = False,
     threshold: flags.ThresholdFlag = None,
+    watch_pid: flags.WatchPid = None,
+    watch_url: flags.WatchUrl = None,
+    watch_metric: flags.WatchMetric = None,
     workers: flags.Workers = None,
     label: flags.Label = None,
     seed: flags.Seed = None,
@@ -109,7 +112,7 @@ def request_of(
     Raises:
         UsageError: what is wrong with which flag, or with the scenario.
     """
-    from wsload.engine import RunRequest
+    from wsload.engine import RunRequest, WatchRequest
     from wsload.scenario import LoadModel, Message, Scenario, TlsOptions, parse_compression
 
     # Each field with the flag that sets it: over a scenario file only flags that were given have a say.
@@ -211,7 +214,9 @@ def request_of(
             tls=TlsOptions.model_validate({name: value for name, (_, value) in tls.items()}),
             **every_top,
         )
-    return RunRequest(scenario, output, None if workers is None else values.workers(workers), values.labels(label))
+    crew = None if workers is None else values.workers(workers)
+    watch = WatchRequest(values.pid(watch_pid), watch_url, tuple(watch_metric or ()))
+    return RunRequest(scenario, output, crew, values.labels(label), watch)
 
 
 def play(

@@ -120,6 +120,11 @@ def port(text: str) -> int:
     return _whole("--port", text, range(1 << 16), "a port")
 
 
+def pid(text: str | None) -> int | None:
+    """A process, if there is one."""
+    return None if text is None else _whole("--watch-pid", text, range(1, 1 << 22), "a process number")
+
+
 def share(flag: str, text: str) -> float:
     """A share of 0 to 100 %: `5%`."""
     number = text.strip().removesuffix("%").strip()

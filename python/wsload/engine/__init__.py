@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wsload.engine.runner import Listener, RunRequest, RunResult, execute, execute_async
+    from wsload.engine.watch import WatchRequest
 
-__all__ = ["Listener", "RunRequest", "RunResult", "execute", "execute_async"]
+__all__ = ["Listener", "RunRequest", "RunResult", "WatchRequest", "execute", "execute_async"]
 
 
 def __getattr__(name: str) -> object:
+    if name == "WatchRequest":
+        from wsload.engine.watch import WatchRequest
+
+        return WatchRequest
     if name in __all__:
         from wsload.engine import runner
 

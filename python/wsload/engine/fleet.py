@@ -106,6 +106,11 @@ class Fleet:
         self._end_within(GRACE_S)
 
     @property
+    def pids(self) -> list[int]:
+        """Processes of the workers that are there."""
+        return [worker.pid for worker in self._workers if not worker.ended]
+
+    @property
     def lost_all(self) -> bool:
         """Whether no worker came to its end."""
         return not any(worker.is_done for worker in self._workers)

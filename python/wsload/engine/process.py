@@ -56,6 +56,11 @@ class WorkerProcess:
         worker.send(do="plan", plan=json.loads(plan.to_json()), worker=number, workers=count)
         return worker
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def send(self, **command: object) -> None:
         """Sends a command; a dead worker's pipe swallows it."""
         if self._process.stdin is not None and not self.ended and not self._process.stdin.is_closing():

@@ -13,6 +13,7 @@ import uvloop
 from wsload import _core
 from wsload.engine import capacity, limits
 from wsload.engine.fleet import Fleet
+from wsload.engine.watch import Watch, Watcher, WatchRequest
 from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
 from wsload.results.summary import Outcome
@@ -41,6 +42,7 @@ class RunRequest:
     output: Path | None = None
     workers: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    watch: WatchRequest = field(default_factory=WatchRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,11 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     if known := message_names(plan):
         check_message_names(parse_thresholds(request.scenario.thresholds), known)
     capacity.check(plan, workers, here)
+    watch = Watch.of(request.watch)
     header = Header.describe(request.scenario, plan, request.labels, workers)
+    header = header.model_copy(update={"watched": watch.words()})
     writer = create_file(request.output, plan, request.labels, header)
-    return Run(plan, workers, header, writer, listener)
+    return Run(plan, header, writer, listener, watch)
 
 
 def choose_workers(plan: Plan, asked: int | None, here: limits.Machine | None = None) -> int:
@@ -178,10 +182,10 @@ class Run:
     """The fleet's sink: everything that is measured goes to the file, the summary and the listener, in that order."""
 
     def __init__(
-        self, plan: Plan, workers: int, header: Header, writer: RunFileWriter, listener: Listener | None
+        self, plan: Plan, header: Header, writer: RunFileWriter, listener: Listener | None, watch: Watch
     ) -> None:
         self._plan = plan
-        self._workers = workers
+        self._workers = header.workers
         self._writer = writer
         self._listener = listener
         self._fold = Fold(header)
@@ -194,6 +198,7 @@ class Run:
         self._last_end_ns = 0
         self._state = ""
         self._steal = limits.Steal()
+        self._watcher = Watcher(watch, lambda: self._fleet.pids if self._fleet else ())
 
     async def play(self, *, heed_signals: bool) -> RunResult:
         """Runs the fleet; of signals that are heeded the first stops it, the second ends it at once.
@@ -208,6 +213,7 @@ class Run:
                 loop.add_signal_handler(number, self._on_signal, number)
         if self._listener:
             self._listener.on_start(self._plan, self._workers)
+        scraping = asyncio.create_task(self._watcher.scrape())
         try:
             await self._fleet.run()
         except EngineError as error:
@@ -217,6 +223,8 @@ class Run:
         except asyncio.CancelledError:
             self._keep(lambda: self._writer.finish("interrupted", "cancelled"))
             raise
+        finally:
+            scraping.cancel()
         # Still on the loop: a signal that comes now must not tear the file.
         return self._result()
 
@@ -241,7 +249,11 @@ class Run:
 
     def on_interval(self, interval: Interval) -> None:
         """Keeps an interval."""
-        interval = replace(interval, gauges=interval.gauges | {"stolen_ns": self._steal.take()})
+        gauges, counters = self._watcher.take()
+        gauges = interval.gauges | gauges | {"stolen_ns": self._steal.take()}
+        counters = interval.counters | counters
+        # As a file has them: by name.
+        interval = replace(interval, gauges=dict(sorted(gauges.items())), counters=dict(sorted(counters.items())))
         interval = replace(interval, suspicions=judge_interval(interval, self._plan, self._cpus))
         self._last_end_ns = interval.end_ns
         self._keep(lambda: self._writer.append([interval]))
@@ -249,6 +261,8 @@ class Run:
         if self._listener:
             self._listener.on_interval(interval)
         self._heed_thresholds(interval)
+        for kind, text in self._watcher.take_notes():
+            self.on_note(Note(interval.end_ns, kind, text))
 
     def on_note(self, note: Note) -> None:
         """Keeps a note."""

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from wsload.report.remedies import remedy, title
 from wsload.report.text import flow, grid, latency_column, printable, shortened
+from wsload.report.watched import watched_words
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary
 from wsload.results.thresholds import ThresholdResult
@@ -48,6 +49,7 @@ def render(summary: Summary, width: int) -> list[Text]:
     lines += _thresholds(summary, width)
     lines += _verdict(summary, width)
     lines += _doubts(summary, width)
+    lines += _watched(summary, width)
     if summary.file:
         lines += _lines("saved", flow([printable(summary.file), "wsload report FILE"], width - MARGIN, " " * 7, 0))
     return lines
@@ -130,6 +132,16 @@ def _state(summary: Summary) -> list[Text]:
         "failed": reason,
     }
     return _lines(summary.outcome, [said[summary.outcome]], "bold yellow")
+
+
+def _watched(summary: Summary, width: int) -> list[Text]:
+    """The target's memory and the like, and the generator's beside it, so that its faults are not the server's."""
+    if not summary.watching:
+        return []
+    words = [printable(text) for text in summary.watching]
+    lines = _lines("watched", flow([*words, *watched_words(summary.watched, "target")], width - MARGIN, " · ", 2))
+    own = watched_words(summary.watched, "generator")
+    return lines + (_lines("generator", flow(own, width - MARGIN, " · ", 2)) if own else [])
 
 
 def _security(summary: Summary, width: int) -> list[Text]:

@@ -32,6 +32,7 @@ from wsload.results.summary import (
 )
 from wsload.results.thresholds import Sums, ThresholdResult, judge_threshold, wanted
 from wsload.results.verdict import Facts, Verdict, judge, local_limits
+from wsload.results.watched import WatchFold, readings
 from wsload.scenario import (
     KeyMatching,
     OpenLoad,
@@ -110,6 +111,7 @@ class Fold:
         self._stolen_ns = 0
         self._silence_ns = 0
         self._rss_bytes_max = 0
+        self._watched = WatchFold()
         self._notes: list[Note] = []
         self._workers_lost = 0
         self._intervals = 0
@@ -133,6 +135,10 @@ class Fold:
             self._stolen_ns += interval.gauges.get("stolen_ns", 0)
             self._silence_ns = max(self._silence_ns, interval.gauges.get("silence_ns", 0))
             self._add_suspicions(interval)
+            if interval.gauges.get("running_ns"):
+                # When the schedule is over connections close, and what they took is given back.
+                seconds = (interval.end_ns - interval.start_ns) / 1e9
+                self._watched.add(readings(interval.gauges, interval.counters, seconds))
         for (metric, message), encoded in interval.histograms.items():
             if not interval.warmup or message in self._asides:
                 self._choose(metric, message, encoded)
@@ -281,6 +287,8 @@ class Fold:
             fan_out=self._fan_out(),
             warmup=self._warmup_summary(),
             generator=self._generator(),
+            watching=header.watched,
+            watched=self._watched.total(),
             notes=[NoteSummary(at_ns=note.at_ns, kind=note.kind, text=note.text) for note in self._notes],
             **stats,
         )

@@ -42,6 +42,8 @@ class Header(BaseModel):
     workers: int
     host: Host
     started_at: datetime
+    watched: list[str] = Field(default_factory=list)
+    """What is watched of the target, in words."""
 
     @property
     def thresholds(self) -> tuple[str, ...]:

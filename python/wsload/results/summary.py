@@ -10,6 +10,7 @@ from wsload import _core
 from wsload.results.header import Host
 from wsload.results.thresholds import ThresholdResult
 from wsload.results.verdict import Verdict
+from wsload.results.watched import Watched
 from wsload.scenario import (
     ClosedLoad,
     EchoLoad,
@@ -304,6 +305,8 @@ class Summary(_Section):
     close_codes: dict[int, int]
     warmup: Warmup | None
     generator: Generator
+    watching: list[str] = Field(description="what is watched of the target, in words")
+    watched: list[Watched] = Field(description="memory and the like over the measured part, the target's first")
     notes: list[NoteSummary]
 
     def to_json(self) -> str:
