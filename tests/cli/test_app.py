@@ -47,6 +47,12 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str, allowed: set[str
     assert HEAVY & loaded_by(code) <= allowed
 
 
+def test_a_run_and_its_reports_do_without_numpy() -> None:
+    rooms = ("engine.runner", "report.live", "report.terminal", "report.export")
+    assert "numpy" not in loaded_by("".join(f"import wsload.{room};" for room in rooms))
+    assert "numpy" in loaded_by("from wsload.results import Record")
+
+
 def test_the_help_of_run_lists_every_flag_once_and_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--help"]) == 0
     text = capsys.readouterr().out

@@ -1,31 +1,17 @@
 """A run for other tools: one format each, all from the run file, written as it is read."""
 
+import importlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from wsload.errors import UsageError, WsloadError
-from wsload.report.export import csv, hlog, junit, markdown, ndjson, prometheus
 from wsload.report.export.rows import Thresholds
 from wsload.results import RunFile, summarize
 
-Render = Callable[[RunFile, Thresholds], Iterable[str]]
-
-
-def _json(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
-    yield summarize(run, thresholds).to_json() + "\n"
-
-
-FORMATS: dict[str, Render] = {
-    "json": _json,
-    "ndjson": ndjson.render,
-    "csv": csv.render,
-    "junit": junit.render,
-    "hlog": hlog.render,
-    "prometheus": prometheus.render,
-    "markdown": markdown.render,
-}
+FORMATS = ("json", "ndjson", "csv", "junit", "hlog", "prometheus", "markdown")
+"""Each but the first has a module of its own, loaded when it is asked for: some need numpy, some a library."""
 ENDINGS = {
     ".json": "json",
     ".ndjson": "ndjson",
@@ -61,7 +47,10 @@ def render(path: Path, format_name: str, thresholds: Thresholds = None) -> Itera
         RunFileError: the file cannot be read.
     """
     with RunFile.open(path) as run:
-        yield from FORMATS[format_name](run, thresholds)
+        if format_name == "json":
+            yield summarize(run, thresholds).to_json() + "\n"
+        else:
+            yield from importlib.import_module(f"wsload.report.export.{format_name}").render(run, thresholds)
 
 
 def write(pieces: Iterable[str], path: Path) -> None:
