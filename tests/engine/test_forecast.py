@@ -16,11 +16,11 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "memory"
 
 def test_parts_add_up() -> None:
     found = forecast(50_000, 3, Kind(tls=True))
-    assert found.processes_bytes == 58_000_000 + 3 * 16_000_000
-    assert found.connections_bytes == 50_000 * (262 + 4_350)
-    assert found.kernel_bytes == 50_000 * 4_650
-    assert found.total_bytes == 106_000_000 + 230_600_000 + 232_500_000
-    assert found.bytes_each == 262 + 4_350 + 4_650
+    assert found.processes_bytes == 44_000_000 + 3 * 16_000_000
+    assert found.connections_bytes == 50_000 * (350 + 4_210)
+    assert found.kernel_bytes == 50_000 * 4_980
+    assert found.total_bytes == 92_000_000 + 228_000_000 + 249_000_000
+    assert found.bytes_each == 350 + 4_210 + 4_980
 
 
 def test_a_timeline_has_a_bound_for_each_worker() -> None:
@@ -28,7 +28,7 @@ def test_a_timeline_has_a_bound_for_each_worker() -> None:
         plain, recording = (forecast(connections, workers, Kind(recording=given)) for given in (False, True))
         return recording.total_bytes - plain.total_bytes
 
-    assert recorded(1_000, 2) == 560_000
+    assert recorded(1_000, 2) == 530_000
     assert recorded(100_000, 2) == 20_000_000
 
 

@@ -98,9 +98,9 @@ def test_a_run_that_is_wished_for_is_planned_and_its_memory_forecast() -> None:
     assert (
         """
   50,000 TLS connections need 569 MB of 2.00 GB free:
-    231 MB  wsload's, 4.61 kB each
-    232 MB  the kernel's, 4.65 kB each; a server here adds its own
-    106 MB  3 workers and the parent
+     228 MB  wsload's, 4.56 kB each
+     249 MB  the kernel's, 4.98 kB each; a server here adds its own
+    92.0 MB  3 workers and the parent
 
   ok    workers               3, 16,667 connections in each: more than 2 cores, for want of file descriptors
   ok    source addresses      2 for one target: --source-ip, or as many addresses of the target: --connect-to

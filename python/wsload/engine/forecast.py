@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
     from wsload.scenario import Plan
 
-PARENT_BYTES = 58_000_000
+PARENT_BYTES = 44_000_000
 """The process that keeps the file and prints."""
 WORKER_BYTES = 16_000_000
 """A worker without connections: Python, the event loop, and the recorders of its intervals."""
-PLAIN_BYTES = 262
+PLAIN_BYTES = 350
 """An open connection."""
-TLS_BYTES = 4_350
+TLS_BYTES = 4_210
 """More with TLS."""
 DEFLATE_BYTES = 223_000
 """More with permessage-deflate and context takeover on both sides, once something was sent and received."""
-RECORDING_BYTES = 560
+RECORDING_BYTES = 530
 """More where a timeline is recorded: the connection's share of its worker's ring of events, and what is kept of it."""
 RECORDING_BYTES_MAX = 10_000_000
 """Of a worker: its ring has a bound."""
-KERNEL_BYTES = 4_650
+KERNEL_BYTES = 4_980
 """The kernel's share of a connection's end, without data that waits in it."""
 
 
