@@ -38,6 +38,8 @@ $(VENV)/packages: constraints.txt pyproject.toml
 
 # Editable, with a release build of the Rust half.
 $(VENV)/built: $(VENV)/packages $(RUST_SOURCES)
+	# A module of another name, left by an earlier build, would be found first.
+	rm -f python/wsload/_core.*.so
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
