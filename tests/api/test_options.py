@@ -15,7 +15,8 @@ from wsload.api.scenario import KEYWORDS, PARTS
 from wsload.cli.run import run as cli_run
 from wsload.errors import UsageError, WsloadError
 from wsload.scenario import Compression, Scenario, Stage, UniformThink
-from wsload.scenario.parts import FixedThink
+from wsload.scenario.parts import FixedThink, Reconnect, Waits
+from wsload.scenario.words import FOREVER
 
 FLAGS = Path(__file__).parents[2] / "docs" / "cli.md"
 URL = "ws://127.0.0.1:9/"
@@ -62,10 +63,13 @@ NEEDS: dict[str, Any] = {
         ("stages", "30s:20k/s", (Stage(duration_ns=30 * SECOND, target_per_s=20_000),)),
         ("think", "uniform:1s,3s", UniformThink(low_ns=SECOND, high_ns=3 * SECOND)),
         ("think", 0.5, FixedThink(span_ns=SECOND // 2)),
-        ("reconnect", "never", 0),
-        ("reconnect", 0, 0),
-        ("reconnect", 5, 5),
-        ("reconnect", "5", 5),
+        ("reconnect", "never", Reconnect()),
+        ("reconnect", 0, Reconnect()),
+        ("reconnect", 5, Reconnect(attempts=5)),
+        ("reconnect", "5", Reconnect(attempts=5)),
+        ("reconnect", "storm", Reconnect(attempts=FOREVER, storm=True)),
+        ("reconnect_wait", "1s,30s", Waits(first_ns=SECOND, longest_ns=30 * SECOND)),
+        ("reconnect_wait", (0.5, "1m"), Waits(first_ns=SECOND // 2, longest_ns=60 * SECOND)),
         ("headers", {"X-A": "1"}, (("X-A", "1"),)),
         ("headers", [("X-A", "1"), ("X-A", "2")], (("X-A", "1"), ("X-A", "2"))),
         ("subprotocols", ["a", "b"], ("a", "b")),
@@ -128,8 +132,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"bearer": b"x"}, "bearer: it is no text", "Write a str."),
     ({"cacert": 5}, "cacert: 5 is no path", "Name a file."),
     ({"seed": -1}, "seed: '-1' is no hexadecimal number of 1 to 16 digits", "Try 7f3a."),
-    ({"reconnect": "always"}, "reconnect: 'always' is neither 'never', 'forever' nor a number of attempts",
+    ({"reconnect": "always"}, "reconnect: 'always' is neither never, forever, storm nor a number of attempts",
      "Write 5 for five attempts (at most 1,000,000)."),
+    ({"reconnect_wait": 5}, "reconnect_wait: 5 are no two waits", 'Write "1s,30s" or ("1s", "30s").'),
+    ({"reconnect": "storm", "reconnect_wait": "1s,2s"}, "reconnect_wait: a storm waits for nothing",
+     "Drop one of the two."),
     ({"arrivals": "normal", "rate": 5}, "arrivals: input should be 'constant' or 'poisson'", "See docs/python-api.md."),
     ({"rate": 5, "in_flight": 2}, "in_flight: it belongs to a closed loop, rate makes the loop open",
      "Drop one of the two."),

@@ -44,7 +44,7 @@ def test_a_soak_prints_lines_a_summary_and_a_digest(tmp_path: Path) -> None:
     assert "no connection dropped" in ran.stdout
     (path,) = tmp_path.glob("*.wsload")
     with RunFile.open(path) as run:
-        assert run.header.plan.reconnect_attempts == FOREVER
+        assert run.header.plan.reconnect.attempts == FOREVER
 
 
 def test_a_scenario_file_keeps_what_it_says_and_gets_the_rest(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_scenario_file_keeps_what_it_says_and_gets_the_rest(tmp_path: Path) ->
             assert (ran.returncode, ran.stderr) == (0, "")
     for name, attempts in (("plain", FOREVER), ("own", 3)):
         with RunFile.open(tmp_path / f"{name}.wsload") as run:
-            assert run.header.plan.reconnect_attempts == attempts
+            assert run.header.plan.reconnect.attempts == attempts
             assert run.header.plan.duration_ns == 10**9
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from wsload.cli import values
 from wsload.errors import UsageError
+from wsload.scenario.parts import Reconnect, Waits
+from wsload.scenario.words import FOREVER
 from wsload.units import parse_duration
 
 
@@ -23,15 +25,27 @@ def test_an_error_shows_no_more_of_a_header_than_its_first_word() -> None:
     assert error.value.what == "-H/--header: 'Authorization' has no ':'"
 
 
-@pytest.mark.parametrize(("text", "attempts"), [("never", 0), ("1", 1), ("1000000", 1_000_000)])
+@pytest.mark.parametrize(
+    ("text", "attempts"), [("never", 0), ("1", 1), ("1000000", 1_000_000), ("forever", FOREVER), ("storm", FOREVER)]
+)
 def test_attempts(text: str, attempts: int) -> None:
-    assert values.attempts(text) == attempts
+    assert values.reconnect(text) == Reconnect(attempts=attempts, storm=text == "storm")
+
+
+def test_two_waits() -> None:
+    assert values.waits("500ms, 1m") == Waits(first_ns=500_000_000, longest_ns=60 * 10**9)
+
+
+@pytest.mark.parametrize("text", ["1s", "1s,2s,3s", "soon,later", ""])
+def test_waits_are_two_durations(text: str) -> None:
+    with pytest.raises(UsageError, match="--reconnect-wait: "):
+        values.waits(text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "", "1000001", "²"])
 def test_attempts_are_a_plain_number(text: str) -> None:
     with pytest.raises(UsageError):
-        values.attempts(text)
+        values.reconnect(text)
 
 
 @pytest.mark.parametrize(("text", "seed"), [("7f3a", 0x7F3A), ("0", 0), ("F" * 16, (1 << 64) - 1), ("0x10", 16)])

@@ -95,6 +95,8 @@ def summary(**changes: Any) -> Summary:
         "connect_tls": None,
         "connect_upgrade": CONNECT,
         "ping_time": None,
+        "recover_time": None,
+        "recovery": None,
         "fan_out_first": None,
         "fan_out_each": None,
         "fan_out_last": None,

@@ -648,7 +648,7 @@ BAD_CASES: list[tuple[str, str, str]] = [
     (
         "threshold metric",
         "target: ws://h/\niterate: [{send: {text: hi}}]\nthresholds: [respons.p99 < 1s]\n",
-        "s.yaml:3:14: thresholds[0]: 'respons.p99 < 1s', character 1: no metric is called 'respons'\nThe nearest is response. Metrics are response, service, send_lag, receive_lag, iteration, connect, connect_dns, connect_tcp, connect_tls, connect_upgrade, ping, push_gap, fan_out_first, fan_out_each, fan_out_last, rate, due, sent, answered, received, pushes, unanswered, unsent, late, duplicates, forwarded, key_clashes, iterations, failed, asides.sent, asides.answered, asides.unanswered, reach, reordered, connections.opened, connections.failed, connections.lost, connections.expired, connections.matching_lost, connections.closed, reconnects, failures, close.",
+        "s.yaml:3:14: thresholds[0]: 'respons.p99 < 1s', character 1: no metric is called 'respons'\nThe nearest is response. Metrics are response, service, send_lag, receive_lag, iteration, connect, connect_dns, connect_tcp, connect_tls, connect_upgrade, ping, recover, push_gap, fan_out_first, fan_out_each, fan_out_last, rate, due, sent, answered, received, pushes, unanswered, unsent, late, duplicates, forwarded, key_clashes, iterations, failed, asides.sent, asides.answered, asides.unanswered, reach, reordered, connections.opened, connections.failed, connections.lost, connections.expired, connections.matching_lost, connections.closed, reconnects, recover_attempts, failures, close.",
     ),
     (
         "threshold unit",

@@ -9,7 +9,8 @@ KEPT = 64
 """Outages that are remembered, those of most connections; the others are counted."""
 _OF_ATTEMPTS = frozenset({"dns", "refused", "unreachable", "connect_timeout", "tls", "proxy_rejected"})
 _OF_ATTEMPTS |= {"upgrade_rejected", "bad_accept"}
-_OF_MESSAGES = frozenset({"unanswered", "expectation_failed"})
+_FOLLOWING = frozenset({"connection ended"})
+"""What a lost connection brings with it."""
 
 
 @dataclass(slots=True)
@@ -44,7 +45,8 @@ class Outages:
 
     def add(self, interval: Interval) -> None:
         """Adds the next interval, each half of one that has two."""
-        lost = interval.counters.get("connections_lost", 0)
+        # A connection that was given up because its reply did not come is as good as cut.
+        lost = interval.counters.get("connections_lost", 0) + interval.counters.get("matching_lost", 0)
         if lost:
             self._lose(interval, lost)
         if not interval.gauges:
@@ -65,7 +67,7 @@ class Outages:
         return sorted([*self._kept, *([self._open] if self._open else [])], key=lambda one: one.start_ns)
 
     def _lose(self, interval: Interval, lost: int) -> None:
-        ended = [one for one in interval.failures if one.kind not in _OF_ATTEMPTS | _OF_MESSAGES]
+        ended = [one for one in interval.failures if one.kind not in _OF_ATTEMPTS and one.detail not in _FOLLOWING]
         if self._open is None:
             start_ns = min((one.first_ns for one in ended), default=interval.start_ns)
             # A failure of an interval that was joined from several may be older than what is told of it.

@@ -22,7 +22,8 @@ from wsload.scenario import (
     parse_compression,
     parse_proxy,
 )
-from wsload.scenario.words import parse_attempts, parse_seed, parse_stage, parse_think
+from wsload.scenario.parts import Reconnect, Waits
+from wsload.scenario.words import parse_reconnect, parse_seed, parse_stage, parse_think, parse_waits
 from wsload.units import UnitError, parse_count, parse_duration, parse_rate, parse_size
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class ScenarioOptions(TypedDict, total=False):
     connect_timeout: Duration
     connection_lifetime: Duration | None
     reconnect: str | int
+    reconnect_wait: str | tuple[Duration, Duration] | None
     source_ips: Sequence[str]
     serialize_connects: bool
     connect_to: str | Sequence[str] | None
@@ -144,10 +146,20 @@ def _think(value: Any) -> Think:
     return parse_think(value if isinstance(value, str) else f"{duration(value)}ns")
 
 
-def _attempts(value: Any) -> int:
+def _reconnect(value: Any) -> Reconnect:
     if isinstance(value, int) and not isinstance(value, bool):
-        return 0 if value == 0 else parse_attempts(str(value))
-    return parse_attempts(_text(value))
+        return Reconnect() if value == 0 else parse_reconnect(str(value))
+    return parse_reconnect(_text(value))
+
+
+def _waits(value: Any) -> Waits:
+    if isinstance(value, str):
+        return parse_waits(value)
+    try:
+        first, longest = value
+    except (TypeError, ValueError):
+        raise UnitError(f"{value!r} are no two waits", 'Write "1s,30s" or ("1s", "30s").') from None
+    return Waits(first_ns=duration(first), longest_ns=duration(longest))
 
 
 def _seed(value: Any) -> int:
@@ -263,7 +275,8 @@ FIELDS: dict[str, Field] = {
     "match_received": Field("", "match_received", _text),
     "reply_timeout": Field("", "reply_timeout_ns", duration),
     "connect_timeout": Field("", "connect_timeout_ns", duration),
-    "reconnect": Field("", "reconnect_attempts", _attempts),
+    "reconnect": Field("", "reconnect", _reconnect),
+    "reconnect_wait": Field("", "reconnect_wait", _waits),
     "source_ips": Field("", "source_ips", _texts),
     "serialize_connects": Field("", "serialize_connects", _flag),
     "connect_to": Field("", "connect_to", _texts),

@@ -245,7 +245,17 @@ Reconnect = Annotated[
     Option(
         "--reconnect",
         metavar="HOW",
-        help="Open lost connections again: never, forever, or until so many attempts in a row have failed.",
+        help="Open lost connections again: never, forever, until so many attempts in a row have failed, or as a storm:"
+        " all at once and for ever.",
+        rich_help_panel=CONNECTIONS,
+    ),
+]
+ReconnectWait = Annotated[
+    str | None,
+    Option(
+        "--reconnect-wait",
+        metavar="FIRST,LONGEST",
+        help="Random wait before the first attempt, at most; then waits double up to the longest." + _default("1s,30s"),
         rich_help_panel=CONNECTIONS,
     ),
 ]

@@ -83,8 +83,8 @@ def _with_defaults(scenario: "Scenario") -> "Scenario":
     """What a scenario file leaves open as a soak has it."""
     load = scenario.load
     update: dict[str, object] = {}
-    if "reconnect_attempts" not in scenario.model_fields_set:
-        update["reconnect_attempts"] = values.attempts(RECONNECT)
+    if "reconnect" not in scenario.model_fields_set:
+        update["reconnect"] = values.reconnect(RECONNECT)
     if load.duration_ns is None and load.iterations is None and not load.stages:
         update["load"] = load.model_copy(update={"duration_ns": parse_duration(DURATION)})
     return scenario.model_copy(update=update)

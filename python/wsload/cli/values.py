@@ -9,6 +9,7 @@ from wsload.units import UnitError, parse_size
 
 if TYPE_CHECKING:
     from wsload.scenario import Recording, Stage, Think
+    from wsload.scenario.parts import Reconnect, Waits
 
 T = TypeVar("T")
 MAX_WORKERS = 1024
@@ -60,11 +61,18 @@ def labels(texts: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def attempts(text: str) -> int:
-    """`never`, `forever` or a number of attempts."""
-    from wsload.scenario.words import parse_attempts
+def reconnect(text: str) -> "Reconnect":
+    """`never`, `forever`, `storm` or a number of attempts."""
+    from wsload.scenario.words import parse_reconnect
 
-    return quantity("--reconnect", parse_attempts, text)
+    return quantity("--reconnect", parse_reconnect, text)
+
+
+def waits(text: str) -> "Waits":
+    """Two waits: `1s,30s`."""
+    from wsload.scenario.words import parse_waits
+
+    return quantity("--reconnect-wait", parse_waits, text)
 
 
 def seed(text: str) -> int:

@@ -11,7 +11,7 @@ from wsload.report.remedies import remedy, title
 from wsload.report.text import flow, grid, latency_column, printable, shortened
 from wsload.report.watched import watched_words
 from wsload.results import Stats, Summary
-from wsload.results.summary import FailureSummary
+from wsload.results.summary import FailureSummary, Recovery
 from wsload.results.thresholds import ThresholdResult
 from wsload.results.verdict import Verdict
 from wsload.scenario import Think
@@ -179,7 +179,22 @@ def _agreed(summary: Summary, width: int) -> list[Text]:
         if time := summary.ping_time:
             pings += [f"{name} {format_latency(value)}" for name, value in (("p50", time.p50), ("p99", time.p99))]
         lines += _lines("pings", flow(pings, width - MARGIN, "   ", 0))
+    if summary.recovery:
+        lines += _lines("recovered", flow(_recovery(summary, summary.recovery), width - MARGIN, "   ", 0))
     return lines
+
+
+def _recovery(summary: Summary, recovery: Recovery) -> list[str]:
+    """Of connections that were lost: how many came back, how long it took, what it cost."""
+    cells = [f"{format_count(recovery.recovered)} of {format_count(recovery.lost)} lost"]
+    if time := summary.recover_time:
+        values = (("p50", time.p50), ("p99", time.p99), ("max", time.max))
+        cells += [f"{name} {format_latency(value)}" for name, value in values]
+    if recovery.attempts:
+        cells.append(f"{format_count(recovery.attempts)} attempt{'s' if recovery.attempts > 1 else ''}")
+    if recovery.messages_lost:
+        cells.append(f"{format_count(recovery.messages_lost)} replies lost with them")
+    return cells
 
 
 def _figures(summary: Summary, width: int) -> list[Text]:

@@ -9,7 +9,7 @@ from wsload import _core
 from wsload.errors import RunFileError, UsageError
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header
-from wsload.results.interval import CENSORED, Failure, Interval
+from wsload.results.interval import BY_CLOCK, CENSORED, Failure, Interval
 from wsload.results.summary import (
     Agreement,
     Asides,
@@ -25,6 +25,7 @@ from wsload.results.summary import (
     Outcome,
     Pings,
     Rate,
+    Recovery,
     Security,
     Stats,
     Summary,
@@ -54,6 +55,7 @@ TOTALS = (
     "connect_tls",
     "connect_upgrade",
     "ping_time",
+    "recover_time",
     "push_gap",
     "fan_out_first",
     "fan_out_each",
@@ -152,7 +154,7 @@ class Fold:
                 of_name[metric].add(encoded)
         if aside:
             return
-        if not warmup or metric.startswith(("connect", "ping")):
+        if not warmup or metric.startswith(BY_CLOCK):
             if metric in self._histograms:
                 self._histograms[metric].add(encoded)
             elif metric == "iteration_time":
@@ -284,6 +286,7 @@ class Fold:
             ],
             compression=self._compression(),
             pings=self._pings(),
+            recovery=self._recovery(),
             fan_out=self._fan_out(),
             warmup=self._warmup_summary(),
             generator=self._generator(),
@@ -436,6 +439,17 @@ class Fold:
         if self._header.plan.ping is None:
             return None
         return Pings(sent=self._whole["pings_sent"], answered=self._whole["pongs_received"])
+
+    def _recovery(self) -> Recovery | None:
+        lost = self._whole["connections_lost"] + self._whole["matching_lost"]
+        if not lost:
+            return None
+        return Recovery(
+            lost=lost,
+            recovered=self._histograms["recover_time"].count,
+            attempts=self._whole["recover_attempts"],
+            messages_lost=self._whole["recover_lost"],
+        )
 
     def _fan_out(self) -> FanOut | None:
         publishers = self._header.plan.publishers

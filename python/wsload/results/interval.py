@@ -13,6 +13,10 @@ CENSORED = {"response_time": "response_censored", "service_time": "service_censo
 """Where the ages of messages are that never got a reply."""
 
 
+BY_CLOCK = ("connect", "ping", "recover")
+"""Beginnings of the metrics that belong to no message: during the warm-up they count like those after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Failures of one kind and detail; `first_ns` is relative to the run's epoch, `example` may hold any text."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from wsload.results.distribution import Distribution
 from wsload.results.fold import UNCERTAIN
-from wsload.results.interval import CENSORED, Interval
+from wsload.results.interval import BY_CLOCK, CENSORED, Interval
 
 MAX_WINDOWS = 480
 _PENDING = 16
@@ -113,7 +113,7 @@ class Series:
         for (metric, message), part in decoded(interval):
             if message not in self._asides:
                 parts.append((metric, part))
-            if not interval.warmup or metric.startswith(("connect", "ping")):
+            if not interval.warmup or metric.startswith(BY_CLOCK):
                 self._measured[metric, message].add(part)
         self._window(interval).add(interval, parts)
         while len(self._windows) > self._max_windows:

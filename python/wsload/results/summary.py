@@ -106,6 +106,15 @@ class Connections(_Section):
     closed: int = Field(description="closed by a step of the scenario")
 
 
+class Recovery(_Section):
+    """Connections that were lost and opened again, the ramp included; `recover_time` is how long each was away."""
+
+    lost: int = Field(description="otherwise than by our close, or given up after a reply time-out")
+    recovered: int = Field(description="of use again: open, and the first steps of its scenario over")
+    attempts: int = Field(description="to open lost connections again, successful or not")
+    messages_lost: int = Field(description="awaiting their reply when their connection was lost")
+
+
 class Messages(_Section):
     """Messages of the measured part."""
 
@@ -291,12 +300,14 @@ class Summary(_Section):
     fan_out_first: Stats | None = Field(description="intended send to the first connection that got it")
     fan_out_each: Stats | None = Field(description="to each")
     fan_out_last: Stats | None = Field(description="to the last, of messages that reached all")
+    recover_time: Stats | None = Field(description="loss of a connection to its being of use again")
     push_gap: Stats | None = Field(description="between messages that answer nothing, per connection")
     thresholds: list[ThresholdResult] = Field(description="what was asked of the run, and whether it is so")
     verdict: Verdict
     negotiated: list[Agreement]
     compression: CompressionSummary | None
     pings: Pings | None
+    recovery: Recovery | None = Field(description="of connections that were lost")
     fan_out: FanOut | None
     iterations: Iterations | None = Field(description="of a scenario with more than one message")
     asides: Asides | None

@@ -73,6 +73,7 @@ _WHOLE = {
     "connections.matching_lost": "matching_lost",
     "connections.closed": "connections_closed",
     "reconnects": "reconnects",
+    "recover_attempts": "recover_attempts",
     "asides.sent": "aside_sent",
     "asides.answered": "aside_answered",
     "asides.unanswered": "aside_unanswered",

@@ -7,9 +7,11 @@ from typing import Literal
 
 from wsload.errors import UsageError
 from wsload.scenario.model import DEFAULT_SIZE_BYTES, MAX_MESSAGE_BYTES, Scenario
+from wsload.scenario.parts import Waits
 from wsload.scenario.plan import (
     SECRET_HEADERS,
     Authorities,
+    BackoffPause,
     ClosedLoad,
     EchoLoad,
     IdleLoad,
@@ -25,9 +27,11 @@ from wsload.scenario.plan import (
     PlanOffer,
     PlanPing,
     PlanProxy,
+    PlanReconnect,
     PlanStage,
     PlanTarget,
     PlanTls,
+    StormPause,
 )
 from wsload.scenario.record import plan_record
 from wsload.scenario.sources import expand_sources
@@ -36,6 +40,10 @@ from wsload.scenario.wire import Compression, basic, parse_dial, parse_matching,
 
 INTERVAL_NS = 10**9
 PING_TIMEOUT_NS = 10 * 10**9
+WAITS = Waits(first_ns=10**9, longest_ns=30 * 10**9)
+"""Before a lost connection is opened again, unless other pauses are asked for."""
+STORM_NS = 10**9
+"""Between the attempts of a storm."""
 MESSAGE_NAME = "message"
 PUBLISHED = '{"id": {{$id}}}'
 """What publishers send unless told otherwise."""
@@ -72,7 +80,7 @@ def build_plan(scenario: Scenario) -> Plan:
         reply_timeout_ns=scenario.reply_timeout_ns,
         source_ips=expand_sources(scenario.source_ips),
         connection_lifetime_ns=scenario.load.connection_lifetime_ns,
-        reconnect_attempts=scenario.reconnect_attempts,
+        reconnect=_reconnect(scenario),
         load=_load(scenario),
         message=None if scenario.unscheduled or scenario.program else _message(scenario),
         first_message=None
@@ -115,6 +123,16 @@ def _matching(scenario: Scenario) -> Literal["order", "none"] | KeyMatching:
         # The message is our own, see `_message`.
         return parse_matching("json:$.id", None)
     return parse_matching(scenario.match, scenario.match_received)
+
+
+def _reconnect(scenario: Scenario) -> PlanReconnect:
+    asked, waits = scenario.reconnect, scenario.reconnect_wait or WAITS
+    if asked.storm:
+        return PlanReconnect(attempts=asked.attempts, pause=StormPause(every_ns=STORM_NS))
+    if scenario.reconnect_wait is not None and not asked.attempts:
+        raise UsageError("--reconnect-wait: nothing is opened again", "Add --reconnect forever.")
+    pause = BackoffPause(first_ns=waits.first_ns, longest_ns=waits.longest_ns)
+    return PlanReconnect(attempts=asked.attempts, pause=pause)
 
 
 def _dials(scenario: Scenario, address: Address) -> tuple[PlanDial, ...]:

@@ -52,6 +52,7 @@ METRICS: dict[str, Metric] = {
     "connect_tls": _time("TCP connection to finished TLS handshake", "connect_tls"),
     "connect_upgrade": _time("upgrade request to its response", "connect_upgrade"),
     "ping": _time("ping of ours to its pong", "ping_time"),
+    "recover": _time("loss of a connection to its being of use again", "recover_time"),
     "push_gap": _time("between messages that answer nothing, per connection", "push_gap"),
     "fan_out_first": _time("intended send to the first connection that got it", "fan_out_first"),
     "fan_out_each": _time("to each connection", "fan_out_each"),
@@ -82,6 +83,7 @@ METRICS: dict[str, Metric] = {
     "connections.matching_lost": _count("connections replaced after a reply time-out"),
     "connections.closed": _count("connections closed by a step of the scenario"),
     "reconnects": _count("connections opened again"),
+    "recover_attempts": _count("attempts to open lost connections again"),
     "failures": Metric("failures of all kinds, or of the kind in brackets", plain="count", selector="failure"),
     "close": Metric(
         "closes with the code in brackets; 1005: without a code, 1006: no Close at all",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from wsload.errors import UsageError
 from wsload.scenario.origin import Origin
-from wsload.scenario.parts import Think
+from wsload.scenario.parts import Reconnect, Think, Waits
 from wsload.scenario.program import Program
 from wsload.scenario.record import Recording, check_recording
 from wsload.scenario.sources import expand_sources
@@ -51,6 +51,7 @@ MAX_CONNECTIONS = 10_000_000
 MAX_DIALS = 255
 MAX_LIMIT_BYTES = 1 << 30
 MIN_LIFETIME_NS = 10_000_000
+MIN_WAIT_NS = 1_000_000
 MAX_MESSAGE_BYTES = 64 << 20
 """Of what is sent and what is taken, so that what a message file holds may come back."""
 
@@ -121,7 +122,8 @@ class Scenario(_Part):
     load: LoadModel = LoadModel()
     connect_timeout_ns: int = 10 * SECOND
     reply_timeout_ns: int = 10 * SECOND
-    reconnect_attempts: int = 0
+    reconnect: Reconnect = Reconnect()
+    reconnect_wait: Waits | None = None
     source_ips: tuple[str, ...] = ()
     max_frame_bytes: int = MAX_MESSAGE_BYTES
     max_message_bytes: int = MAX_MESSAGE_BYTES
@@ -151,6 +153,7 @@ class Scenario(_Part):
         self._check_load()
         self._check_messages()
         self._check_handshake()
+        self._check_reconnect()
         return self
 
     def _check_ways(self) -> None:
@@ -186,6 +189,17 @@ class Scenario(_Part):
             not self.serialize_connects or self.load.connect_rate_per_s is None,
             "--serialize-connects: --connect-rate is given as well",
             "One connection at a time has no rate of its own: drop one of the two.",
+        )
+
+    def _check_reconnect(self) -> None:
+        waits = self.reconnect_wait
+        if waits is None:
+            return
+        _require(not self.reconnect.storm, "--reconnect-wait: a storm waits for nothing", "Drop one of the two.")
+        _require(
+            MIN_WAIT_NS <= waits.first_ns <= waits.longest_ns,
+            "--reconnect-wait: the first wait is above the longest, or below 1ms",
+            "Write the first before the longest, such as 1s,30s.",
         )
 
     def _check_load(self) -> None:

@@ -46,6 +46,22 @@ class ExponentialThink(Frozen):
 Think = Annotated[FixedThink | UniformThink | ExponentialThink, Field(discriminator="law")]
 
 
+class Reconnect(Frozen):
+    """Whether and how often a lost connection is opened again."""
+
+    attempts: int = 0
+    """Consecutive failures after which it stays closed; 0: it is never opened again."""
+    storm: bool = False
+    """All at once, without the pauses of RFC 6455 section 7.2.3."""
+
+
+class Waits(Frozen):
+    """Pauses before a connection is opened again."""
+
+    first_ns: int
+    longest_ns: int
+
+
 class JsonKey(Frozen):
     """At a path of a JSON text (RFC 9535, one value)."""
 

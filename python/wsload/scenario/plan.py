@@ -153,6 +153,28 @@ class PlanMessage(Frozen):
     template: bool = False
 
 
+class BackoffPause(Frozen):
+    """Pauses that are random and grow."""
+
+    law: Literal["backoff"] = "backoff"
+    first_ns: int
+    longest_ns: int
+
+
+class StormPause(Frozen):
+    """No pause at first, and then always the same."""
+
+    law: Literal["storm"] = "storm"
+    every_ns: int
+
+
+class PlanReconnect(Frozen):
+    """When lost connections are opened again."""
+
+    attempts: int
+    pause: BackoffPause | StormPause = Field(discriminator="law")
+
+
 class OneIn(Frozen):
     """One connection in so many; 0: none."""
 
@@ -201,7 +223,7 @@ class Plan(Frozen):
     reply_timeout_ns: int
     source_ips: tuple[str, ...]
     connection_lifetime_ns: int | None
-    reconnect_attempts: int
+    reconnect: PlanReconnect
     load: Load
     message: PlanMessage | None
     first_message: PlanMessage | None

@@ -1,7 +1,7 @@
 """What people write for the parts of a scenario, whether as a flag, in a file or as a keyword of Python."""
 
 from wsload.scenario.model import Stage
-from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
+from wsload.scenario.parts import ExponentialThink, FixedThink, Reconnect, Think, UniformThink, Waits
 from wsload.units import UnitError, parse_duration, parse_rate
 
 MAX_ATTEMPTS = 1_000_000
@@ -37,14 +37,27 @@ def parse_think(text: str) -> Think:
     raise UnitError(f"{text!r} is no wait", "Write 1s, uniform:1s,3s or exp:2s.")
 
 
-def parse_attempts(text: str) -> int:
-    """`never`, which is 0, `forever`, or a number of attempts to connect again."""
-    if text in {"never", "forever"}:
-        return FOREVER if text == "forever" else 0
+def parse_reconnect(text: str) -> Reconnect:
+    """`never`, `forever`, `storm`, or a number of attempts to connect again."""
+    known = {
+        "never": Reconnect(),
+        "forever": Reconnect(attempts=FOREVER),
+        "storm": Reconnect(attempts=FOREVER, storm=True),
+    }
+    if text in known:
+        return known[text]
     if not text.isdecimal() or not 1 <= int(text) <= MAX_ATTEMPTS:
         remedy = f"Write 5 for five attempts (at most {MAX_ATTEMPTS:,})."
-        raise UnitError(f"{text!r} is neither 'never', 'forever' nor a number of attempts", remedy)
-    return int(text)
+        raise UnitError(f"{text!r} is neither never, forever, storm nor a number of attempts", remedy)
+    return Reconnect(attempts=int(text))
+
+
+def parse_waits(text: str) -> Waits:
+    """`1s,30s`: the longest wait before the first attempt, and the longest at all."""
+    spans = [parse_duration(part) for part in text.split(",")]
+    if len(spans) != 2:
+        raise UnitError(f"{text!r} are no two waits", "Write the first and the longest, such as 1s,30s.")
+    return Waits(first_ns=spans[0], longest_ns=spans[1])
 
 
 def parse_seed(text: str) -> int:

@@ -22,6 +22,7 @@ pub mod matching;
 pub mod message;
 pub mod plan;
 pub mod program;
+pub mod reconnect;
 pub mod rng;
 pub mod schedule;
 pub mod tally;

@@ -46,6 +46,10 @@ closed_list! {
         connects_failed: sum,
         /// Of `connects_opened`, those that reopened a slot that had been open before.
         reconnects: sum,
+        /// Attempts to open lost connections again, successful or not.
+        recover_attempts: sum,
+        /// Messages whose reply was lost with their connection.
+        recover_lost: sum,
         /// Open connections that ended otherwise than by our own close at the end of the run.
         connections_lost: sum,
         /// Connections closed by us because they had reached their lifetime, and replaced.

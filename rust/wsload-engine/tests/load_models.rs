@@ -119,7 +119,7 @@ fn messages_that_were_due_and_never_sent_are_kept_by_their_age() {
         let _ = socket.close(None);
         while socket.read().is_ok() {}
     });
-    plan.reconnect_attempts = 1_000;
+    plan.reconnect.attempts = 1_000;
     plan.connect_rate_per_s = Some(2.0);
     let run = run(&plan, server);
     assert_eq!(run.counters.due, 20);

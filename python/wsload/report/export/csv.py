@@ -24,6 +24,8 @@ COUNTERS = (
     "connects_failed",
     "connections_lost",
     "reconnects",
+    "recover_attempts",
+    "recover_lost",
     "back_pressure",
 )
 GAUGES = ("open_connections", "in_flight", "backlog", "rss_bytes")
@@ -33,6 +35,7 @@ LATENCIES = {
     "send_lag": ("p50", "p99", "max"),
     "connect": ("p50", "p99", "max"),
     "ping_time": ("p50", "p99", "max"),
+    "recover_time": ("p50", "p99", "max"),
     "push_gap": ("p50", "p99", "max"),
     "fan_out_each": ("p50", "p99", "max"),
 }

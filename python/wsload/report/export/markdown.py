@@ -93,6 +93,7 @@ def _latencies(summary: Summary) -> str:
             ("last has it", summary.fan_out_last),
             ("connect", summary.connect),
             ("ping", summary.ping_time),
+            ("time to recover", summary.recover_time),
             ("gap between pushes", summary.push_gap),
         )
         if stats

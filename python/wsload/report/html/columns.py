@@ -23,6 +23,7 @@ _MAIN = {
     "fan_out_each": "Publish to each subscriber",
     "push_gap": "Gap between pushes",
     "ping_time": "Ping to pong",
+    "recover_time": "Time to recover",
     "connect": "Connect",
 }
 _SLIVER = 0.25

@@ -156,6 +156,7 @@ def _latencies(summary: Summary) -> list[dict[str, Any]]:
         ("gap between pushes", "per connection", summary.push_gap),
         ("iteration", "from when it was due to its last step", summary.iterations and summary.iterations.time),
         ("ping to pong", "", summary.ping_time),
+        ("time to recover", "of a lost connection", summary.recover_time),
         ("send lag", "the generator's own", summary.send_lag),
         ("receive lag", "the generator's own", summary.receive_lag),
     )

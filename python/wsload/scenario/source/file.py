@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from wsload.errors import UsageError
-from wsload.scenario.parts import Think
+from wsload.scenario.parts import Reconnect, Think, Waits
 from wsload.scenario.wire import parse_compression
-from wsload.scenario.words import parse_attempts, parse_seed, parse_think
+from wsload.scenario.words import parse_reconnect, parse_seed, parse_think, parse_waits
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 SCHEMA_TITLE = "wsload scenario"
@@ -58,7 +58,8 @@ Duration = Annotated[int, *_quantity(parse_duration, "30s", "a duration")]
 Rate = Annotated[float, *_quantity(parse_rate, "20k/s", "a rate")]
 Count = Annotated[int, *_quantity(parse_count, "50k", "a whole number")]
 Size = Annotated[int, *_quantity(parse_size, "64KiB", "a size")]
-Attempts = Annotated[int, *_quantity(parse_attempts, "5", "'never', 'forever' or a number of attempts")]
+Again = Annotated[Reconnect, *_quantity(parse_reconnect, "forever", "never, forever, storm or a number of attempts")]
+WaitsText = Annotated[Waits, *_quantity(parse_waits, "1s,30s", "two waits")]
 Seed = Annotated[int, *_quantity(parse_seed, "7f3a", "a hexadecimal number")]
 ThinkText = Annotated[Think, *_quantity(parse_think, "uniform:1s,3s", "a wait")]
 Compress = Annotated[Any, *_quantity(parse_compression, "on", "compression")]
@@ -339,7 +340,8 @@ class ScenarioFile(Behaviour):
     every_address: bool | None = None
     connect_timeout: Duration | None = None
     reply_timeout: Duration | None = None
-    reconnect: Attempts | None = None
+    reconnect: Again | None = None
+    reconnect_wait: WaitsText | None = None
     source_ips: list[str] | None = None
     serialize_connects: bool | None = None
     fragment: Size | None = None

@@ -69,6 +69,8 @@ metrics! {
     ConnectUpgrade = "connect_upgrade", per message: false;
     /// First SYN to the accepted upgrade.
     Connect = "connect", per message: false;
+    /// From the loss of a connection until it was open again and its first steps were over.
+    RecoverTime = "recover_time", per message: false;
     /// Intended send to a published message's arrival at its first subscriber.
     FanOutFirst = "fan_out_first", per message: false;
     /// At each subscriber.

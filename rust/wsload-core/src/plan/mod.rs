@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::opcode::close_code_is_valid;
 use crate::matching::{KeyError, KeySource};
+use crate::reconnect::Reconnect;
 use crate::schedule::{Stage, Think};
 
 pub mod program;
@@ -60,8 +61,8 @@ pub struct Plan {
     /// Connections older than this are closed and replaced; `None`: they live as long as the run.
     #[serde(deserialize_with = "Option::deserialize")]
     pub connection_lifetime_ns: Option<u64>,
-    /// Consecutive failed attempts after which a slot stays closed; 0: a lost connection is never reopened.
-    pub reconnect_attempts: u32,
+    /// When lost connections are opened again.
+    pub reconnect: Reconnect,
     /// What starts messages.
     pub load: Load,
     /// The message of the schedule; `None` only when [`Load::Idle`].
@@ -400,7 +401,7 @@ mod tests {
             "connect_timeout_ns": 10_000_000_000_u64,
             "reply_timeout_ns": 10_000_000_000_u64,
             "source_ips": ["127.0.0.2", "::1"],
-            "reconnect_attempts": 3,
+            "reconnect": {"attempts": 3, "pause": {"law": "backoff", "first_ns": 1_000, "longest_ns": 30_000}},
             "connection_lifetime_ns": 60_000_000_000_u64,
             "load": {"model": "open", "rate_per_s": 20000.0, "arrivals": "poisson", "stages": [
                 {"duration_ns": 0, "target_per_s": 100.0}

@@ -392,6 +392,12 @@ impl Book {
         }
     }
 
+    /// Messages given up in the open interval.
+    pub(super) fn unanswered_so_far(&self) -> u64 {
+        let of = |recorder: &Recorder| recorder.counters.unanswered + recorder.counters.aside_unanswered;
+        of(&self.measured) + of(&self.warming)
+    }
+
     /// Messages received in the open interval.
     #[inline]
     pub(super) fn received_so_far(&self) -> u64 {

@@ -14,16 +14,14 @@ use super::slot::Stage;
 use super::{Phase, Shard};
 use crate::os::{ConnectStart, Interest, Socket, monotonic_ns};
 
-/// First pause before an attempt is repeated; it doubles from attempt to attempt.
-const FIRST_PAUSE_NS: u64 = 100_000_000;
-const LONGEST_PAUSE_NS: u64 = 5_000_000_000;
-
 impl Shard {
     /// When the next attempt may start; `None` when there is nothing to open or no room for it.
     pub(super) fn next_attempt_ns(&self) -> Option<u64> {
         let wanted = self.ramp_next < self.settings.slots || !self.reopen.is_empty();
         let phase = matches!(self.phase, Phase::Connecting | Phase::Ready | Phase::Running);
-        let room = self.opening < self.settings.max_opening;
+        // A storm holds nobody back; the ramp before it is an ordinary one.
+        let storm = self.settings.reconnect.is_storm() && !self.reopen.is_empty();
+        let room = storm || self.opening < self.settings.max_opening;
         (wanted && phase && room).then(|| self.pace.next_ns())
     }
 
@@ -46,7 +44,10 @@ impl Shard {
 
     fn start_attempt(&mut self, index: u32) {
         let now_ns = monotonic_ns();
-        self.book.now().counters.connects_started += 1;
+        let recovering = self.slots[index as usize].lost_ns != 0;
+        let counters = &mut self.book.now().counters;
+        counters.connects_started += 1;
+        counters.recover_attempts += u64::from(recovering);
         self.book.record.begin(index, now_ns);
         self.opening += 1;
         let address = self.first_address(index);
@@ -186,7 +187,6 @@ impl Shard {
         let (attempt_ns, again) = (slot.attempt_ns, slot.was_open);
         slot.stage = Stage::Open;
         slot.was_open = true;
-        slot.retries = 0;
         self.timeouts.remove(index);
         self.opening -= 1;
         self.open += 1;
@@ -206,6 +206,7 @@ impl Shard {
         if self.settings.program.is_none() {
             // A scenario's connection is there when its first steps are over.
             self.first_over(index);
+            self.recovered(index, arrival_ns);
         }
         self.ping_later(index, arrival_ns);
         if let (Some(lifetimes), Some(lifetime_ns)) = (&mut self.lifetimes, self.settings.connection_lifetime_ns) {
@@ -297,20 +298,31 @@ impl Shard {
         }
     }
 
-    /// Opens a closed slot again while attempts are left, after a pause that doubles; else it is finished.
-    pub(super) fn open_again_or_finish(&mut self, index: u32) {
+    /// The connection can be used, and perhaps could not for a while.
+    pub(super) fn recovered(&mut self, index: u32, at_ns: u64) {
         let slot = &mut self.slots[index as usize];
-        if self.phase > Phase::Running || slot.retries >= self.settings.reconnect_attempts {
-            self.finish_slot(index);
-            return;
+        slot.retries = 0;
+        let lost_ns = std::mem::take(&mut slot.lost_ns);
+        if lost_ns != 0 {
+            self.book.now().record_between(Metric::RecoverTime, lost_ns, at_ns);
         }
-        let longest_ns = (FIRST_PAUSE_NS << slot.retries.min(16)).min(LONGEST_PAUSE_NS);
-        slot.retries += 1;
+    }
+
+    /// Opens a closed slot again while attempts are left, after a pause; else it is finished.
+    pub(super) fn open_again_or_finish(&mut self, index: u32) {
+        let random = u32::from_le_bytes(self.wire.masks.next_key());
+        let slot = &mut self.slots[index as usize];
+        let pause_ns = self.settings.reconnect.pause_ns(slot.retries, random);
+        let (Some(pause_ns), true) = (pause_ns, self.phase <= Phase::Running) else {
+            return self.finish_slot(index);
+        };
+        slot.retries = slot.retries.saturating_add(1);
         slot.stage = Stage::Waiting;
-        // Half of the pause is random: slots that fell together do not come back together.
-        let random = u64::from(u32::from_le_bytes(self.wire.masks.next_key()));
-        let pause_ns = longest_ns / 2 + ((longest_ns / 2 * random) >> 32);
-        self.timeouts.insert(index, monotonic_ns() + pause_ns);
+        if pause_ns == 0 {
+            self.reopen.push_back(index);
+        } else {
+            self.timeouts.insert(index, monotonic_ns() + pause_ns);
+        }
     }
 
     /// Opens a slot again as soon as the connect rate allows, whatever `--reconnect` says.

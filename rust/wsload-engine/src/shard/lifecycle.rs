@@ -242,10 +242,23 @@ impl Shard {
     pub(super) fn lost(&mut self, index: u32) {
         self.open -= 1;
         self.book.now().counters.connections_lost += 1;
+        let now_ns = monotonic_ns();
+        let before = self.book.unanswered_so_far();
         self.end_session(index, true);
         let queue = &mut self.slots[index as usize].awaiting;
         let example = "the connection ended before the reply came";
-        self.book.give_up(queue, index, monotonic_ns(), ("connection ended", example));
+        self.book.give_up(queue, index, now_ns, ("connection ended", example));
+        self.mark_lost(index, now_ns, before);
+    }
+
+    /// The slot has no connection from now on, and `unanswered` messages were when it still had one.
+    pub(super) fn mark_lost(&mut self, index: u32, now_ns: u64, unanswered: u64) {
+        let slot = &mut self.slots[index as usize];
+        if slot.lost_ns == 0 {
+            slot.lost_ns = now_ns;
+        }
+        let lost = self.book.unanswered_so_far() - unanswered;
+        self.book.now().counters.recover_lost += lost;
     }
 
     /// Our Close is out: the server has a bounded time to end TCP.
@@ -381,9 +394,11 @@ impl Shard {
         // Matching by order assumes that no reply is lost. Whatever comes now could be this reply or the next one's:
         // the connection yields no more latencies and is replaced.
         let why = ("reply time-out", "no reply within the reply time-out");
+        let before = self.book.unanswered_so_far();
         self.book.give_up(&mut slot.awaiting, index, now_ns, why);
         self.book.now().counters.matching_lost += 1;
         self.end_session(index, true);
+        self.mark_lost(index, now_ns, before);
         let _ = self.slots[index as usize].connection.close(1000, "", &mut self.wire.context());
         self.book.record.close_sent(index, now_ns, 1000, "");
         self.flush(index);

@@ -11,6 +11,7 @@ use wsload_core::message::Limits;
 use wsload_core::plan::program::{self, Name};
 use wsload_core::plan::{Close, Handshake, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan, Target};
 use wsload_core::program::Program;
+use wsload_core::reconnect::Reconnect;
 use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
 use wsload_core::template::{RenderContext, Template};
 
@@ -133,7 +134,7 @@ pub(super) struct Settings {
     pub(super) resource: String,
     pub(super) connect_timeout_ns: u64,
     pub(super) reply_timeout_ns: u64,
-    pub(super) reconnect_attempts: u32,
+    pub(super) reconnect: Reconnect,
     pub(super) source_ips: Vec<IpAddr>,
     /// See [`Plan::every_address`].
     pub(super) every_address: bool,
@@ -210,7 +211,7 @@ impl Settings {
             resource: plan.target.resource.clone(),
             connect_timeout_ns: plan.connect_timeout_ns,
             reply_timeout_ns,
-            reconnect_attempts: plan.reconnect_attempts,
+            reconnect: plan.reconnect,
             source_ips: plan.source_ips.clone(),
             every_address: plan.every_address,
             interval_ns: plan.interval_ns,

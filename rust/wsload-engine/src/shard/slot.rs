@@ -80,8 +80,10 @@ pub(super) struct Slot {
     /// Which of the target's addresses the attempt uses, and how many it has tried.
     pub(super) address: u8,
     pub(super) addresses_tried: u8,
-    /// Attempts made since the slot was last open.
+    /// Attempts made since the slot was last of use.
     pub(super) retries: u32,
+    /// When it was lost; 0: it was not, or has recovered.
+    pub(super) lost_ns: u64,
     /// Open loop: messages due and not sent.
     pub(super) backlog: u64,
     /// Open loop: the first of the backlog, once there is one. Closed loop with think times: the next send.
@@ -128,6 +130,7 @@ impl Slot {
             address: 0,
             addresses_tried: 0,
             retries: 0,
+            lost_ns: 0,
             was_open: false,
             retiring: false,
             first_over: false,

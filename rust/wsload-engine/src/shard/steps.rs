@@ -192,10 +192,13 @@ impl Shard {
         self.first_over(index);
         if failed {
             // It was refused, or is of no use: `--reconnect` decides whether it is tried again.
+            let unanswered = self.book.unanswered_so_far();
             self.book.now().counters.connections_lost += 1;
+            self.mark_lost(index, monotonic_ns(), unanswered);
             self.close_by_step(index, 1000, "", false);
             return false;
         }
+        self.recovered(index, monotonic_ns());
         self.slots[index as usize].step_ns = monotonic_ns();
         self.start_sending(index);
         true

@@ -10,6 +10,7 @@ use tungstenite::{Message, WebSocket};
 use wsload_core::histogram::MergedHistogram;
 use wsload_core::interval::{Interval, Metric};
 use wsload_core::plan::{self, Arrivals, Load, Matching, MessageKind, Plan};
+use wsload_core::reconnect::{Pause, Reconnect};
 use wsload_core::tally::Counters;
 use wsload_engine::os::monotonic_ns;
 use wsload_engine::{Phase, Shard};
@@ -37,7 +38,7 @@ pub fn plan() -> Plan {
         reply_timeout_ns: 5_000 * MS,
         source_ips: Vec::new(),
         connection_lifetime_ns: None,
-        reconnect_attempts: 0,
+        reconnect: Reconnect { attempts: 0, pause: Pause::Backoff { first_ns: 100 * MS, longest_ns: 400 * MS } },
         load: Load::Closed { in_flight: 1, think: None },
         message: Some(message(32)),
         first_message: None,
