@@ -18,6 +18,7 @@ COMMANDS = (
     "serve faults",
     "report",
     "compare",
+    "drift",
     "history add",
     "history list",
     "history show",

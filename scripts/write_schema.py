@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from wsload.analysis.drift import Drift
 from wsload.analysis.model import Comparison
 from wsload.report.export.ndjson import IntervalRecord
 from wsload.results import Summary
@@ -13,7 +14,12 @@ from wsload.scenario.source.file import scenario_schema
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "schema"
 SHIPPED = ROOT / "python" / "wsload" / "scenario" / "scenario.schema.json"
-MODELS: dict[str, type[BaseModel]] = {"summary": Summary, "comparison": Comparison, "interval": IntervalRecord}
+MODELS: dict[str, type[BaseModel]] = {
+    "summary": Summary,
+    "comparison": Comparison,
+    "drift": Drift,
+    "interval": IntervalRecord,
+}
 
 
 def main() -> None:

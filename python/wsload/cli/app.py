@@ -10,6 +10,7 @@ from wsload import __version__
 from wsload.cli.compare import compare
 from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
+from wsload.cli.drift import drift
 from wsload.cli.help import GroupedCommand
 from wsload.cli.history import history_app
 from wsload.cli.replay import replay
@@ -113,6 +114,7 @@ app.command(cls=GroupedCommand)(check)
 app.command(cls=GroupedCommand, short_help="Write a scenario to start from.")(init)
 app.command(cls=WebCommand)(report)
 app.command(cls=GroupedCommand)(compare)
+app.command(cls=GroupedCommand, short_help="Tell whether a run drifted while it went on.")(drift)
 app.command(cls=GroupedCommand)(connect)
 app.command(cls=GroupedCommand, short_help="Play recorded connections again and compare replies.")(replay)
 app.command(cls=GroupedCommand)(doctor)

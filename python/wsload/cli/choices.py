@@ -32,6 +32,14 @@ class CompareFormat(StrEnum):
     JUNIT = "junit"
 
 
+class DriftFormat(StrEnum):
+    """How a drift is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 class HistoryFormat(StrEnum):
     """How a history is printed."""
 

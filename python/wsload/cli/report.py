@@ -14,6 +14,9 @@ from wsload.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from wsload.results import Summary
 
+LONG_NS = 300 * 10**9
+"""Of longer runs it is told whether they drifted."""
+
 
 def report(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Run files, finished or not.")],
@@ -82,3 +85,7 @@ def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
         if number:
             typer.echo()
         print_summary(summary)
+        if summary.file and summary.duration_ns >= LONG_NS:
+            from wsload.report.drift import print_drift
+
+            print_drift(Path(summary.file))

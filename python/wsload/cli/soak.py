@@ -49,6 +49,9 @@ class SoakManner(Manner):
         from wsload.report.soak import print_digest
 
         print_digest(file)
+        from wsload.report.drift import print_drift
+
+        print_drift(file)
 
 
 @takes_flags_of(request_of, play)
