@@ -15,7 +15,8 @@ FLAGS = set(
     -c/--connections -d/--duration -n/--iterations -m/--message -f/--message-file --first-message --idle --binary
     --size --match --rate --rate-per-conn --arrivals --in-flight --connect-rate --connect-timeout --reply-timeout
     --warmup -H/--header --param --cookie --subprotocol --origin --source-ip --workers --reconnect --label --seed
-    --threshold --watch-pid --watch-url --watch-metric --var --env --env-file --dry-run
+    --threshold --alert --on-breach --breach-every --watch-pid --watch-url --watch-metric
+    --var --env --env-file --dry-run
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
     --every-address
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min

@@ -460,6 +460,30 @@ ThresholdFlag = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+AlertFlag = Annotated[
+    list[str] | None,
+    Option(
+        "--alert",
+        metavar="TEXT",
+        help="What must be so in every window of time: 'response.p99 < 250ms over 5m'."
+        + _default("over 1m")
+        + " Repeatable.",
+        rich_help_panel=RESULT,
+    ),
+]
+OnBreach = Annotated[
+    str | None,
+    Option(
+        "--on-breach",
+        metavar="COMMAND",
+        help="Run this, in no shell, when an alert is broken and when it holds again: JSON on its standard input.",
+        rich_help_panel=RESULT,
+    ),
+]
+BreachEvery = Annotated[
+    str,
+    Option("--breach-every", metavar="TIME", help="No more often for one alert.", rich_help_panel=RESULT),
+]
 WatchPid = Annotated[
     str | None,
     Option(

@@ -14,9 +14,6 @@ from wsload.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from wsload.results import Summary
 
-LONG_NS = 300 * 10**9
-"""Of longer runs it is told whether they drifted."""
-
 
 def report(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Run files, finished or not.")],
@@ -80,12 +77,13 @@ def _show(summaries: "list[Summary]", format: Format) -> None:  # noqa: A002
         typer.echo(documents[0] if len(documents) == 1 else "[\n" + ",\n".join(documents) + "\n]")
         return
     from wsload.report.terminal import print_summary
+    from wsload.results.summary import LONG_RUN_NS
 
     for number, summary in enumerate(summaries):
         if number:
             typer.echo()
         print_summary(summary)
-        if summary.file and summary.duration_ns >= LONG_NS:
+        if summary.file and summary.duration_ns >= LONG_RUN_NS:
             from wsload.report.drift import print_drift
 
             print_drift(Path(summary.file))

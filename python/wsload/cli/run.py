@@ -100,6 +100,9 @@ def request_of(
     record_limit: flags.RecordLimit = "64MiB",
     no_record: flags.NoRecord = False,
     threshold: flags.ThresholdFlag = None,
+    alert: flags.AlertFlag = None,
+    on_breach: flags.OnBreach = None,
+    breach_every: flags.BreachEvery = "10m",
     watch_pid: flags.WatchPid = None,
     watch_url: flags.WatchUrl = None,
     watch_metric: flags.WatchMetric = None,
@@ -218,7 +221,7 @@ def request_of(
         )
     crew = None if workers is None else values.workers(workers)
     watch = WatchRequest(values.pid(watch_pid), watch_url, tuple(watch_metric or ()))
-    return RunRequest(scenario, output, crew, values.labels(label), watch)
+    return RunRequest(scenario, output, crew, values.labels(label), watch, values.alarm(alert, on_breach, breach_every))
 
 
 def play(

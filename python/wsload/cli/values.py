@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from wsload.errors import UsageError
-from wsload.units import UnitError, parse_size
+from wsload.units import UnitError, parse_duration, parse_size
 
 if TYPE_CHECKING:
+    from wsload.engine.alarm import AlarmRequest
     from wsload.scenario import Recording, Stage, Think
     from wsload.scenario.parts import Reconnect, Waits
 
@@ -126,6 +127,17 @@ def close_code(text: str) -> int:
 def port(text: str) -> int:
     """A port to listen on; 0 for any that is free."""
     return _whole("--port", text, range(1 << 16), "a port")
+
+
+def alarm(texts: Sequence[str] | None, command: str | None, every: str) -> "AlarmRequest":
+    """What is to hold all the time, and what to run when it does not."""
+    from wsload.engine.alarm import AlarmRequest, parse_command
+    from wsload.scenario import parse_alerts
+
+    if command is not None and not texts:
+        raise UsageError("--on-breach: there is no alert that could be broken", "Add --alert 'response.p99 < 250ms'.")
+    every_ns = quantity("--breach-every", parse_duration, every)
+    return AlarmRequest(parse_alerts(texts or ()), parse_command(command), every_ns)
 
 
 def pid(text: str | None) -> int | None:

@@ -12,10 +12,11 @@ import uvloop
 
 from wsload import _core
 from wsload.engine import capacity, limits
+from wsload.engine.alarm import Alarm, AlarmRequest
 from wsload.engine.fleet import Fleet
 from wsload.engine.watch import Watch, Watcher, WatchRequest
 from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
-from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary
+from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary, aside_names
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
 from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
@@ -43,6 +44,7 @@ class RunRequest:
     workers: int | None = None
     labels: dict[str, str] = field(default_factory=dict)
     watch: WatchRequest = field(default_factory=WatchRequest)
+    alarm: AlarmRequest = field(default_factory=AlarmRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,15 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     check(plan)
     if known := message_names(plan):
         check_message_names(parse_thresholds(request.scenario.thresholds), known)
+        check_message_names([alert.threshold for alert in request.alarm.alerts], known, "--alert")
     capacity.check(plan, workers, here)
     watch = Watch.of(request.watch)
     header = Header.describe(request.scenario, plan, request.labels, workers)
     header = header.model_copy(update={"watched": watch.words()})
     writer = create_file(request.output, plan, request.labels, header)
-    return Run(plan, header, writer, listener, watch)
+    run = Run(plan, header, writer, listener, watch)
+    run.sound(request.alarm)
+    return run
 
 
 def choose_workers(plan: Plan, asked: int | None, here: limits.Machine | None = None) -> int:
@@ -185,6 +190,7 @@ class Run:
         self, plan: Plan, header: Header, writer: RunFileWriter, listener: Listener | None, watch: Watch
     ) -> None:
         self._plan = plan
+        self._header = header
         self._workers = header.workers
         self._writer = writer
         self._listener = listener
@@ -199,6 +205,17 @@ class Run:
         self._state = ""
         self._steal = limits.Steal()
         self._watcher = Watcher(watch, lambda: self._fleet.pids if self._fleet else ())
+        self._alarm: Alarm | None = None
+
+    def sound(self, asked: AlarmRequest) -> None:
+        """Says what is to hold all the time, and what to do when it does not."""
+        header = self._header
+        facts = {"target": header.target, "labels": header.labels, "file": str(self._writer.path.absolute())}
+
+        def report(kind: str, text: str) -> None:
+            self.on_note(Note(self._last_end_ns, kind, text))
+
+        self._alarm = Alarm(asked, facts, report, aside_names(self._plan))
 
     async def play(self, *, heed_signals: bool) -> RunResult:
         """Runs the fleet; of signals that are heeded the first stops it, the second ends it at once.
@@ -225,6 +242,8 @@ class Run:
             raise
         finally:
             scraping.cancel()
+            if self._alarm:
+                await self._alarm.close()
         # Still on the loop: a signal that comes now must not tear the file.
         return self._result()
 
@@ -261,6 +280,8 @@ class Run:
         if self._listener:
             self._listener.on_interval(interval)
         self._heed_thresholds(interval)
+        if self._alarm:
+            self._alarm.hear(interval)
         for kind, text in self._watcher.take_notes():
             self.on_note(Note(interval.end_ns, kind, text))
 

@@ -7,6 +7,7 @@ from wsload.analysis.drift import Drift, Row, drift_of
 from wsload.report.text import flow, printable
 from wsload.report.watched import NAMES
 from wsload.results import RunFile
+from wsload.results.summary import LONG_RUN_NS
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_share
 
 WIDTH = 106
@@ -16,9 +17,10 @@ _SOURCES = {"target": "target's", "generator": "own"}
 
 
 def print_drift(path: Path) -> None:
-    """Prints the drift of a run file."""
+    """Prints the drift of a run file, if the run was long enough to speak of one."""
     with RunFile.open(path) as run:
-        print("\n".join(["", *drift_lines(drift_of(run))]))
+        if run.end_ns >= LONG_RUN_NS:
+            print("\n".join(["", *drift_lines(drift_of(run))]))
 
 
 def drift_lines(drift: Drift, width: int = WIDTH) -> list[str]:

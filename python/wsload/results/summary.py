@@ -18,6 +18,8 @@ from wsload.scenario import (
     OpenLoad,
 )
 
+LONG_RUN_NS = 300 * 10**9
+"""What a shorter run does says little of hours: reports do not speak of its drift."""
 Outcome = Literal["completed", "interrupted", "failed", "unfinished"]
 
 

@@ -1,5 +1,6 @@
 """What a person asks for, checked and resolved: Scenario in, Plan out."""
 
+from wsload.scenario.alerts import Alert, parse_alerts
 from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario, Stage
 from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
@@ -10,6 +11,7 @@ from wsload.scenario.url import parse_address, parse_authority, redact_url
 from wsload.scenario.wire import Compression, Proxy, TlsOptions, environment_proxy, parse_compression, parse_proxy
 
 __all__ = [
+    "Alert",
     "ClosedLoad",
     "Compression",
     "EchoLoad",
@@ -32,6 +34,7 @@ __all__ = [
     "build_plan",
     "environment_proxy",
     "parse_address",
+    "parse_alerts",
     "parse_authority",
     "parse_compression",
     "parse_keep_on",

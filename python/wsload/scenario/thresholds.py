@@ -90,7 +90,7 @@ def parse_thresholds(texts: Iterable[str], where: str = "--threshold") -> tuple[
     return tuple(found.values())
 
 
-def check_message_names(thresholds: Iterable[Threshold], known: Collection[str]) -> None:
+def check_message_names(thresholds: Iterable[Threshold], known: Collection[str], where: str = "--threshold") -> None:
     """Refuses names that no message of a run will have, before it runs for an hour to find that out.
 
     Raises:
@@ -100,7 +100,7 @@ def check_message_names(thresholds: Iterable[Threshold], known: Collection[str])
         if METRICS[threshold.metric].selector == "message" and threshold.selector not in {"", *known}:
             near = _nearest(threshold.selector, known)
             remedy = f"The nearest is {near}." if near else f"There is {', '.join(sorted(known))}."
-            what = f"--threshold: {threshold.text!r}: no message is called {threshold.selector!r}"
+            what = f"{where}: {threshold.text!r}: no message is called {threshold.selector!r}"
             raise UsageError(what, remedy)
 
 
