@@ -43,8 +43,11 @@ class Shard:
         """Reads a plan. ValueError: not a valid plan; OSError: the kernel gives no descriptors."""
     def fileno(self) -> int:
         """The descriptor: readable when `poll` has something to do. Owned by the shard."""
-    def connect(self, addresses: Sequence[tuple[str, int]], at_ns: int) -> None:
+    def connect(self, addresses: Sequence[tuple[str, int]], at_ns: int, first_index: int | None = None) -> None:
         """Begins to open connections at `at_ns`, trying resolved (ip, port) pairs in order.
+
+        With `first_index` the slots have been open before, in a shard that is no more, and intervals are numbered from
+        there on.
 
         ValueError: no address, or one that is not an IP address. RuntimeError: called before.
         """

@@ -8,6 +8,7 @@
     │   └── LimitError    this machine cannot hold what was asked for                 exit 2
     ├── NotMeasuredError  a result is asked for what its run did not measure          exit 1
     ├── RunFileError      a run file cannot be written, or is not one                 exit 2
+    │   └── DiskFullError there is no room for it                                     exit 2
     ├── ServeError        a server cannot be started                                  exit 1
     ├── ClientError       a service cannot be talked to by hand                       exit 1
     └── EngineError       the load could not be generated                             exit 1
@@ -72,6 +73,10 @@ class RunFileError(WsloadError):
     """A run file that cannot be written, or a file that is no run file."""
 
     exit_code = ExitCode.USAGE
+
+
+class DiskFullError(RunFileError):
+    """There is no room for a run file; later there may be."""
 
 
 class ServeError(WsloadError):

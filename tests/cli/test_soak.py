@@ -31,7 +31,7 @@ def test_its_flags_are_those_of_run_and_two_of_its_own(capsys: pytest.CaptureFix
         assert main([command, "--help"]) == 0
         return set(re.findall(r"^  (-[a-zA-Z], --[a-z-]+|--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
 
-    assert listed("soak") == listed("run") | {"--every"}
+    assert listed("soak") == listed("run") | {"--every", "--resume"}
 
 
 def test_a_soak_prints_lines_a_summary_and_a_digest(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from wsload.engine import RunRequest, RunResult, execute, limits, process
 from wsload.engine.process import STATES
 from wsload.engine.runner import choose_workers, create_file, default_stem
 from wsload.errors import EngineError, ExitCode, LimitError, RunFileError, UsageError
-from wsload.results import Header, Interval, RunFile, RunFileWriter, read_summary
+from wsload.results import Header, Interval, Note, RunFile, RunFileWriter, read_summary
 from wsload.scenario import LoadModel, Plan, Scenario
 
 STARTED_AT = datetime(2026, 11, 23, 10, 15, 2, tzinfo=UTC)
@@ -35,6 +35,7 @@ class Watcher:
         self._signals = list(signals)
         self.stops: list[int] = []
         self.intervals: list[Interval] = []
+        self.notes: list[Note] = []
 
     def on_start(self, plan: Plan, workers: int) -> None:
         assert (plan.connections, workers) == (4, 2)
@@ -49,6 +50,9 @@ class Watcher:
         self.intervals.append(interval)
         if interval.counters["sent"] and not self.stops:
             self._send()
+
+    def on_note(self, note: Note) -> None:
+        self.notes.append(note)
 
     def on_stop(self, times: int) -> None:
         self.stops.append(times)

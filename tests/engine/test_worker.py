@@ -39,8 +39,8 @@ class FakeShard:
     def fileno(self) -> int:
         return self.read_end
 
-    def connect(self, addresses: list[tuple[str, int]], at_ns: int) -> None:
-        self.calls.append(("connect", addresses, at_ns))
+    def connect(self, addresses: list[tuple[str, int]], at_ns: int, first_index: int | None) -> None:
+        self.calls.append(("connect", addresses, at_ns, first_index))
 
     def fail_dns(self, reason: str, at_ns: int) -> None:
         self.calls.append(("fail_dns", reason, at_ns))
@@ -98,7 +98,11 @@ async def obey(worker: Worker, *lines: bytes) -> None:
     [
         (
             b'{"do": "connect", "at_ns": 5, "addresses": [["127.0.0.1", 9000], ["::1", 9000]]}\n',
-            ("connect", [("127.0.0.1", 9000), ("::1", 9000)], 5),
+            ("connect", [("127.0.0.1", 9000), ("::1", 9000)], 5, None),
+        ),
+        (
+            b'{"do": "connect", "at_ns": 5, "addresses": [["127.0.0.1", 9000]], "first_index": 63}\n',
+            ("connect", [("127.0.0.1", 9000)], 5, 63),
         ),
         (b'{"do": "fail_dns", "at_ns": 5, "reason": "no such name"}\n', ("fail_dns", "no such name", 5)),
     ],

@@ -22,7 +22,7 @@ def second(number: int, level: int = 10, lost: int = 0, reconnects: int = 0) -> 
     return make_interval(
         number,
         counters={"sent": 100, "answered": 100, "connections_lost": lost, "reconnects": reconnects},
-        gauges={"open_connections": level, "rss_bytes": 50_000_000},
+        gauges={"open_connections": level, "rss_bytes": 50_000_000, "running_ns": SECOND},
         failures=failures,
         histograms={("response_time", "message"): encode(*[1_000_000] * 99, 9_000_000)},
     )
@@ -54,7 +54,7 @@ def test_late_replies_after_the_end_make_no_line() -> None:
     with SoakView(stream, (), 5 * SECOND) as view:
         view.on_start(plan(seconds=5), 2)
         for number in range(11):
-            view.on_interval(second(number))
+            view.on_interval(second(number) if number < 5 else make_interval(number, gauges={"open_connections": 10}))
     assert stream.getvalue() == ""
 
 

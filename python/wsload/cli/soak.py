@@ -32,6 +32,27 @@ Every = Annotated[
 ]
 
 
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[URL|FILE]", help="Where to connect, or a scenario, as for `wsload run`.", show_default=False
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="FILE",
+        help="Go on with the run of this file, which was killed or stopped. Secrets are given again.",
+        rich_help_panel=flags.RESULT,
+    ),
+]
+_WITH_RESUME = {"resume", "every", "var", "env_file", "header", "cookie", "user", "bearer", "proxy", "workers"}
+_WITH_RESUME |= {"watch_pid", "watch_url", "watch_metric", "alert", "on_breach", "breach_every"}
+_WITH_RESUME |= {"export", "format", "strict", "web", "quiet", "dry_run"}
+"""What may be said anew of a run that goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class SoakManner(Manner):
     """A line per period while it goes on, windows and outages when it is over."""
@@ -57,9 +78,11 @@ class SoakManner(Manner):
 @takes_flags_of(request_of, play)
 def soak(
     context: typer.Context,
+    target: Target = None,
     duration: Duration = DURATION,
     reconnect: flags.Reconnect = RECONNECT,
     every: Every = "10m",
+    resume: Resume = None,
     **given: Any,
 ) -> int:
     """Run for hours or days: who dropped, did everyone come back, and how the latencies went.
@@ -72,14 +95,33 @@ def soak(
     every_ns = values.quantity("--every", parse_duration, every)
     if every_ns < MIN_EVERY_NS:
         raise UsageError(f"--every: {every} is too short", "It takes at least 1s.")
+    manner = SoakManner(every_ns)
+    if resume is not None:
+        return play(_resumed(context, resume, target, given), manner, **part_of(given, play))
+    if target is None:
+        raise UsageError("URL|FILE: nothing to connect to", "Name a URL or a scenario, or go on with --resume FILE.")
     if given["iterations"] is not None:
         raise UsageError("-n/--iterations: a soak is bounded by its time", "Use -d/--duration, or `wsload run`.")
     # Stages have a length of their own.
     length = None if given["stage"] and "duration" not in scenarios.given_flags(context) else duration
-    asked = request_of(context, duration=length, reconnect=reconnect, **part_of(given, request_of))
+    asked = request_of(context, target=target, duration=length, reconnect=reconnect, **part_of(given, request_of))
     request = replace(asked, scenario=_with_defaults(asked.scenario))
-    request = replace(request, output=request.output or free_name(request))
-    return play(request, SoakManner(every_ns), **part_of(given, play))
+    request = replace(request, output=request.output or free_name(request), replace_workers=True)
+    return play(request, manner, **part_of(given, play))
+
+
+def _resumed(context: typer.Context, file: Path, target: str | None, given: dict[str, Any]) -> "RunRequest":
+    """What is left of the run of a file."""
+    from wsload.engine.resume import rest_of
+
+    said = scenarios.given_flags(context) - _WITH_RESUME
+    if target is not None or said:
+        name = "URL|FILE" if target is not None else f"--{min(said).replace('_', '-')}"
+        raise UsageError(f"{name}: a run that goes on stays what it is", "Give its secrets and workers anew at most.")
+    if file.suffix != scenarios.RUN_FILE:
+        raise UsageError(f"--resume: {file} is no run file", f"Name a file that ends in {scenarios.RUN_FILE}.")
+    asked = request_of(context, target=str(file), **part_of(given, request_of))
+    return replace(asked, scenario=rest_of(file, asked.scenario), output=file, resume=True, replace_workers=True)
 
 
 def _with_defaults(scenario: "Scenario") -> "Scenario":

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from wsload import _core
@@ -10,9 +11,11 @@ from wsload.engine.channel import ChannelError, RecordType
 from wsload.engine.merger import Merger
 from wsload.engine.process import STATES, WorkerProcess
 from wsload.engine.resolve import Address, UnresolvedError, resolve
+from wsload.engine.successors import Entry, Successors
 from wsload.errors import EngineError
 from wsload.results import Interval, Note
 from wsload.scenario import Plan
+from wsload.units import format_duration
 
 START_TIMEOUT_S = 30.0
 """Until every worker is set up."""
@@ -48,14 +51,31 @@ class Sink(Protocol):
         """Something a person should know."""
 
 
+@dataclass(frozen=True, slots=True)
+class FleetManner:
+    """What a long run has that a short one has not."""
+
+    replace: bool = False
+    """Lost workers are replaced."""
+    again: bool = False
+    """The connections have been open before, in an earlier part of the run."""
+
+
 class Fleet:
     """One run on this machine's cores."""
 
-    def __init__(self, plan: Plan, workers: int, sink: Sink) -> None:
+    def __init__(self, plan: Plan, workers: int, sink: Sink, manner: FleetManner = FleetManner()) -> None:
         self._plan = plan
         self._count = workers
         self._sink = sink
         self._workers: list[WorkerProcess] = []
+        self._manner = manner
+        self._successors = Successors(plan, workers) if manner.replace else None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._starting = 0
+        """Successors whose process is not there yet."""
+        self._last: tuple[int, int] | None = None
+        """The last interval that was handed on: its number and its end."""
         self._merger = Merger()
         self._epoch_ns: int | None = None
         self._addresses: list[Address] = []
@@ -80,6 +100,7 @@ class Fleet:
         """
         try:
             async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
                 aside = [tasks.create_task(self._watch()), tasks.create_task(self._resolve_again())]
                 await self._play(tasks)
                 for task in aside:
@@ -160,7 +181,8 @@ class Fleet:
             for worker in self._workers:
                 # The look-up was one, so one worker counts it.
                 counted = resolve_ns if worker.number == 0 else None
-                worker.send(do="connect", at_ns=at_ns, addresses=addresses, resolve_ns=counted)
+                first = 0 if self._manner.again else None
+                worker.send(do="connect", at_ns=at_ns, addresses=addresses, resolve_ns=counted, first_index=first)
             return
         self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=reason)
 
@@ -173,13 +195,45 @@ class Fleet:
             worker.give_up(str(error))
         await worker.gone()
         worker.ended = True
+        self._hand_on()
         if not worker.is_done:
             at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
-            text = worker.obituary(self._count, self._plan.connections)
+            entry = self._entry(worker.number)
+            text = worker.obituary(self._count, self._plan.connections, replaced=entry is not None)
             self._sink.on_note(Note(at_ns, "worker_lost", text))
+            if entry and self._tasks:
+                self._starting += 1
+                self._tasks.create_task(self._replace(worker.number, entry, at_ns))
         self._tell_state()
-        self._hand_on()
         self._changed.set()
+
+    def _entry(self, number: int) -> Entry | None:
+        """Where a successor of worker `number` falls in, if there is to be one."""
+        if self._successors is None or self.stopping or self._epoch_ns is None or self._last is None:
+            return None
+        return self._successors.entry(number, self._last, time.monotonic_ns(), self._epoch_ns)
+
+    async def _replace(self, number: int, entry: Entry, lost_ns: int) -> None:
+        """Puts a worker in the place of a lost one; its connections and its schedule begin anew."""
+        try:
+            worker = await WorkerProcess.start(number, self._count, entry.plan)
+        except EngineError as error:
+            self._sink.on_note(Note(lost_ns, "worker_not_replaced", f"worker {number + 1}: {error.what}"))
+            return
+        finally:
+            self._starting -= 1
+            self._changed.set()
+        worker.completed, worker.joining = entry.first_index - 1, True
+        self._workers[number] = worker
+        worker.send(do="connect", at_ns=entry.at_ns, addresses=self._addresses, first_index=entry.first_index)
+        worker.send(do="go", at_ns=entry.epoch_ns)
+        if self.stopping:
+            worker.send(do="stop")
+        epoch_ns = self._epoch_ns or 0
+        span = format_duration(entry.epoch_ns - epoch_ns - lost_ns)
+        text = f"worker {number + 1} of {self._count} was replaced: its part of the schedule was not sent for {span}"
+        self._sink.on_note(Note(entry.epoch_ns - epoch_ns, "worker_replaced", text))
+        await self._read(worker)
 
     def _take(self, worker: WorkerProcess, record_type: RecordType, payload: bytes) -> None:
         match record_type:
@@ -212,7 +266,9 @@ class Fleet:
         if self._epoch_ns is None:
             return
         for merged in self._merger.complete(worker.completed for worker in self._workers if not worker.ended):
-            self._sink.on_interval(Interval.from_core(merged, self._epoch_ns))
+            self._last = merged.index, merged.end_ns
+            interval = Interval.from_core(merged, self._epoch_ns)
+            self._sink.on_interval(self._successors.place(interval) if self._successors else interval)
 
     def _begin(self) -> None:
         """Sets the epoch: the same instant on all workers. A run that was stopped before gets one, too."""
@@ -229,7 +285,9 @@ class Fleet:
     async def _reach(self, state: str) -> None:
         """Waits until every worker has come to a state or has ended; `done` means that all have ended."""
         place = STATES.index(state)
-        while any(not w.ended and (state == "done" or STATES.index(w.state) < place) for w in self._workers):
+        while self._starting or any(
+            not w.ended and (state == "done" or STATES.index(w.state) < place) for w in self._workers
+        ):
             self._changed.clear()
             await self._changed.wait()
 
@@ -277,7 +335,13 @@ class Fleet:
 
     def _tell_state(self) -> None:
         """Tells the sink when the last worker has come to a new state."""
-        state = min((w.state for w in self._workers if not w.ended), key=STATES.index, default="done")
+        running = STATES.index("running")
+        for worker in self._workers:
+            worker.joining = worker.joining and STATES.index(worker.state) < running
+        states = [worker.state for worker in self._workers if not worker.ended and not worker.joining]
+        if not states and (self._starting or any(worker.joining for worker in self._workers if not worker.ended)):
+            return
+        state = min(states, key=STATES.index, default="done")
         if state != self._state:
             self._state = state
             self._sink.on_state(state)

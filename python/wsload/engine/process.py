@@ -34,6 +34,8 @@ class WorkerProcess:
         self.silent_s = 0.0
         """For how long nothing has been heard of it."""
         self.ended = False
+        self.joining = False
+        """It takes the place of another one, and is not as far as the rest yet."""
         self._process = process
         self._stderr_tail = b""
         self._stderr = asyncio.create_task(self._keep_stderr())
@@ -110,14 +112,15 @@ class WorkerProcess:
         """Why it ended, if anybody could say: the last line of a traceback is what it comes to."""
         return self.error or self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2]
 
-    def obituary(self, count: int, connections: int) -> str:
+    def obituary(self, count: int, connections: int, *, replaced: bool = False) -> str:
         """What a person should know of its loss; call it when the process is gone."""
         code = self._process.returncode or 0
         how = f"killed by signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
         slots = len(range(self.number, connections, count))
         missing = "its connection is" if slots == 1 else f"its {slots:,} connections are"
         text = f"worker {self.number + 1} of {count} (process {self._process.pid}) was lost: {how}"
-        return f"{text}; {missing} missing from then on" + (f" ({self.last_words})" if self.last_words else "")
+        until = "until it is replaced" if replaced else "from then on"
+        return f"{text}; {missing} missing {until}" + (f" ({self.last_words})" if self.last_words else "")
 
     async def _keep_stderr(self) -> None:
         """Reads its complaints, so that the pipe never fills, and keeps the end of them."""

@@ -13,18 +13,19 @@ import uvloop
 from wsload import _core
 from wsload.engine import capacity, limits
 from wsload.engine.alarm import Alarm, AlarmRequest
-from wsload.engine.fleet import Fleet
+from wsload.engine.fleet import Fleet, FleetManner
+from wsload.engine.keeper import Keeper
+from wsload.engine.resume import Before, Placing, this_process
 from wsload.engine.watch import Watch, Watcher, WatchRequest
-from wsload.errors import EngineError, ExitCode, RunFileError, UsageError
+from wsload.errors import EngineError, ExitCode, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary, aside_names
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
 from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
 from wsload.scenario.thresholds import check_message_names
+from wsload.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from wsload.results.thresholds import ThresholdResult
 
 
@@ -45,6 +46,10 @@ class RunRequest:
     labels: dict[str, str] = field(default_factory=dict)
     watch: WatchRequest = field(default_factory=WatchRequest)
     alarm: AlarmRequest = field(default_factory=AlarmRequest)
+    resume: bool = False
+    """`output` is the file of an earlier part, and goes on."""
+    replace_workers: bool = False
+    """Workers that are lost are replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,9 @@ class Listener(Protocol):
 
     def on_interval(self, interval: Interval) -> None:
         """An interval is over."""
+
+    def on_note(self, note: Note) -> None:
+        """Something a person should know."""
 
     def on_stop(self, times: int) -> None:
         """A signal asks the run to stop, for the first time or again."""
@@ -119,10 +127,17 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
         check_message_names([alert.threshold for alert in request.alarm.alerts], known, "--alert")
     capacity.check(plan, workers, here)
     watch = Watch.of(request.watch)
-    header = Header.describe(request.scenario, plan, request.labels, workers)
-    header = header.model_copy(update={"watched": watch.words()})
-    writer = create_file(request.output, plan, request.labels, header)
-    run = Run(plan, header, writer, listener, watch)
+    before = None
+    if request.resume and request.output is not None:
+        before = Before.read(request.output)
+        header = before.header.model_copy(update={"workers": workers})
+        writer = RunFileWriter.reopen(request.output)
+    else:
+        header = Header.describe(request.scenario, plan, request.labels, workers)
+        header = header.model_copy(update={"watched": watch.words()})
+        writer = create_file(request.output, plan, request.labels, header)
+    writer.write_writer(this_process())
+    run = Run(plan, header, writer, listener, watch, Part(request.replace_workers, before))
     run.sound(request.alarm)
     return run
 
@@ -183,20 +198,41 @@ def default_stem(plan: Plan, labels: dict[str, str], started_at: datetime) -> st
     return f"{name[:60] or 'run'}-{started_at.astimezone():%Y%m%d-%H%M%S}"
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a run it is, and whether it outlives its workers."""
+
+    replace_workers: bool = False
+    before: Before | None = None
+
+
+FIRST = Part()
+
+
 class Run:
     """The fleet's sink: everything that is measured goes to the file, the summary and the listener, in that order."""
 
     def __init__(
-        self, plan: Plan, header: Header, writer: RunFileWriter, listener: Listener | None, watch: Watch
+        self,
+        plan: Plan,
+        header: Header,
+        writer: RunFileWriter,
+        listener: Listener | None,
+        watch: Watch,
+        part: Part = FIRST,
     ) -> None:
+        before = part.before
+        self._manner = FleetManner(part.replace_workers, again=before is not None)
         self._plan = plan
         self._header = header
         self._workers = header.workers
-        self._writer = writer
+        self._path = writer.path
+        self._keeper = Keeper(writer, self._on_recording)
         self._listener = listener
-        self._fold = Fold(header)
+        self._before = before
+        self._placing = None if before is None else Placing(before)
+        self._fold = Fold(header) if before is None else before.fold
         self._cpus = header.host.cpus
-        self._file_error: str | None = None
         self._signals: list[signal.Signals] = []
         self._broken: ThresholdResult | None = None
         """The threshold that ended the run early."""
@@ -213,7 +249,7 @@ class Run:
         facts = {"target": header.target, "labels": header.labels, "file": str(self._writer.path.absolute())}
 
         def report(kind: str, text: str) -> None:
-            self.on_note(Note(self._last_end_ns, kind, text))
+            self._take_note(Note(self._last_end_ns, kind, text))
 
         self._alarm = Alarm(asked, facts, report, aside_names(self._plan))
 
@@ -223,7 +259,7 @@ class Run:
         Raises:
             EngineError: no worker could be started; the file says so.
         """
-        self._fleet = Fleet(self._plan, self._workers, self)
+        self._fleet = Fleet(self._plan, self._workers, self, self._manner)
         if heed_signals:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -235,10 +271,10 @@ class Run:
             await self._fleet.run()
         except EngineError as error:
             reason = error.what
-            self._keep(lambda: self._writer.finish("failed", reason))
+            self._keeper.finish("failed", reason)
             raise
         except asyncio.CancelledError:
-            self._keep(lambda: self._writer.finish("interrupted", "cancelled"))
+            self._keeper.finish("interrupted", "cancelled")
             raise
         finally:
             scraping.cancel()
@@ -249,11 +285,17 @@ class Run:
 
     def close(self) -> None:
         """Lets go of the file."""
-        self._writer.close()
+        self._keeper.close()
 
     def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
-        """Stores the epoch."""
-        self._keep(lambda: self._writer.write_epoch(monotonic_ns, unix_ns))
+        """Stores the epoch; that of the first part is that of all."""
+        if self._before is None or self._placing is None:
+            self._keeper.epoch(monotonic_ns, unix_ns)
+            return
+        self._placing.on_epoch(unix_ns)
+        gap_ns = max(unix_ns - self._before.epoch_unix_ns - self._before.end_ns, 0)
+        text = f"nothing was measured for {format_duration(gap_ns)} ({self._before.ended}); the run goes on"
+        self._take_note(Note(self._before.end_ns, "gap", text))
 
     def on_state(self, state: str) -> None:
         """Passes the state on."""
@@ -268,6 +310,8 @@ class Run:
 
     def on_interval(self, interval: Interval) -> None:
         """Keeps an interval."""
+        if self._placing:
+            interval = self._placing.place(interval)
         gauges, counters = self._watcher.take()
         gauges = interval.gauges | gauges | {"stolen_ns": self._steal.take()}
         counters = interval.counters | counters
@@ -275,7 +319,7 @@ class Run:
         interval = replace(interval, gauges=dict(sorted(gauges.items())), counters=dict(sorted(counters.items())))
         interval = replace(interval, suspicions=judge_interval(interval, self._plan, self._cpus))
         self._last_end_ns = interval.end_ns
-        self._keep(lambda: self._writer.append([interval]))
+        self._keeper.interval(interval)
         self._fold.add(interval)
         if self._listener:
             self._listener.on_interval(interval)
@@ -283,29 +327,30 @@ class Run:
         if self._alarm:
             self._alarm.hear(interval)
         for kind, text in self._watcher.take_notes():
-            self.on_note(Note(interval.end_ns, kind, text))
+            self._take_note(Note(interval.end_ns, kind, text))
 
     def on_note(self, note: Note) -> None:
-        """Keeps a note."""
-        self._keep(lambda: self._writer.note(note))
+        """Keeps a note of the fleet's."""
+        self._take_note(replace(note, at_ns=self._placing.at_ns(note.at_ns)) if self._placing else note)
+
+    def _take_note(self, note: Note) -> None:
+        self._keeper.note(note)
         self._fold.note(note)
+        if self._listener:
+            self._listener.on_note(note)
+
+    def _on_recording(self, note: Note) -> None:
+        """What became of the file; the keeper stores it."""
+        self._fold.note(note)
+        if self._listener:
+            self._listener.on_note(note)
 
     def _result(self) -> RunResult:
         outcome, reason = self._outcome()
-        self._keep(lambda: self._writer.finish(outcome, reason))
-        kept = self._writer.path if self._file_error is None else None
+        self._keeper.finish(outcome, reason)
+        kept = self._path if self._keeper.error is None else None
         summary = self._fold.summary(outcome, reason, kept)
-        return RunResult(summary, self._exit_code(summary), self._file_error)
-
-    def _keep(self, write: "Callable[[], None]") -> None:
-        """Writes to the file until that fails once; the run and its summary go on without it."""
-        if self._file_error is not None:
-            return
-        try:
-            write()
-        except RunFileError as error:
-            self._file_error = error.what
-            self._fold.note(Note(self._last_end_ns, "file_lost", f"{error.what}; what follows is not in the file"))
+        return RunResult(summary, self._exit_code(summary), self._keeper.error)
 
     def _heed_thresholds(self, interval: Interval) -> None:
         """Stops the run, once, when a threshold that may end it does not hold; not when it is ending anyway."""

@@ -101,7 +101,9 @@ class Worker:
                 pass
             case {"do": "connect", "at_ns": int(at_ns), "addresses": list(addresses)} if self._shard:
                 # Even if the instant has passed: intervals must have the same numbers on all workers.
-                self._shard.connect([(str(ip), int(port)) for ip, port in addresses], at_ns)
+                first_index = command.get("first_index")
+                again = first_index if isinstance(first_index, int) else None
+                self._shard.connect([(str(ip), int(port)) for ip, port in addresses], at_ns, again)
                 if isinstance(resolve_ns := command.get("resolve_ns"), int):
                     self._shard.resolved_in(resolve_ns)
             case {"do": "addresses", "addresses": list(addresses)} if self._shard:

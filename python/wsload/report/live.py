@@ -13,7 +13,8 @@ from rich.text import Text
 
 from wsload.report.dashboard import Dashboard
 from wsload.report.export.ndjson import line
-from wsload.results import Interval, aside_names, interval_stats
+from wsload.report.text import printable
+from wsload.results import Interval, Note, aside_names, interval_stats
 from wsload.scenario import Plan
 from wsload.units import format_count, format_duration, format_latency, format_rate
 
@@ -102,6 +103,10 @@ class LiveView:
         if interval.start_ns >= 0:
             open_connections = interval.gauges.get("open_connections", 0)
             self._show(replace(self._progress, open_connections=open_connections, latest=interval))
+
+    def on_note(self, note: Note) -> None:
+        """Something that a person should know while it goes on."""
+        self.say(f"note: {printable(note.text)}")
 
     def on_stop(self, times: int) -> None:
         """A signal came."""
@@ -222,6 +227,9 @@ class IntervalLines:
                 self._stream.flush()
             except BrokenPipeError:
                 self._read = False
+
+    def on_note(self, note: Note) -> None:
+        """Notes are in the summary."""
 
     def on_stop(self, times: int) -> None:
         """The last lines are on their way."""

@@ -46,7 +46,7 @@ class SoakView(LiveView):
     def on_interval(self, interval: Interval) -> None:
         """An interval is over; perhaps a period with it."""
         super().on_interval(interval)
-        if self._plan is None or interval.start_ns < 0 or _is_after(interval, self._plan):
+        if self._plan is None or _is_idle(interval):
             return
         if self._period is not None and interval.start_ns >= self._until_ns:
             # Now nothing can be added to the last of its intervals any more.
@@ -102,15 +102,15 @@ def digest(run: RunFile) -> list[str]:
     outages = Outages()
     for interval in run.intervals():
         outages.add(interval)
-        if interval.start_ns >= 0 and not _is_after(interval, plan):
+        if not _is_idle(interval):
             series.add(interval)
     lines = ["", *_table(series.windows, run.epoch_unix_ns)] if series.windows else []
     return [*lines, "", *_outages(outages, run)]
 
 
-def _is_after(interval: Interval, plan: Plan) -> bool:
-    """Whether the schedule was over: only replies came, and connections were closed."""
-    return plan.duration_ns is not None and interval.start_ns >= plan.warmup_ns + plan.duration_ns
+def _is_idle(interval: Interval) -> bool:
+    """Whether the schedule did not run: before it, after it, and while a run that goes on connects anew."""
+    return interval.start_ns < 0 or not interval.gauges.get("running_ns")
 
 
 def _width_ns(length_ns: int) -> int:

@@ -15,7 +15,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from wsload.errors import RunFileError
+from wsload.errors import DiskFullError, RunFileError
 from wsload.results.event import Event
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
@@ -67,6 +67,26 @@ class RunFileWriter:
             writer = cls(path, connection)
             writer._put(header=header.model_dump_json())
         return writer
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Opens a file to go on with it: from now on it is unfinished again.
+
+        Raises:
+            RunFileError: it is no run file, or cannot be written.
+        """
+        with _reported(path):
+            connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+            _check_schema(path, connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("DELETE FROM meta WHERE key IN ('outcome', 'outcome_reason')")
+            return cls(path, connection)
+
+    def write_writer(self, writer: str) -> None:
+        """Stores which process writes the file."""
+        with _reported(self.path):
+            self._put(writer=writer)
 
     def write_epoch(self, monotonic_ns: int, wall_unix_ns: int) -> None:
         """Stores the instant from which all times of the file count, on both clocks."""
@@ -151,6 +171,27 @@ class RunFile:
             except (KeyError, ValueError, ValidationError):
                 raise RunFileError(f"{path}: its header is damaged", "It cannot be read.") from None
             yield run
+
+    @property
+    def writer(self) -> str | None:
+        """The process that writes the file, or did."""
+        with _reported(self.path):
+            row = self._connection.execute("SELECT value FROM meta WHERE key = 'writer'").fetchone()
+            return None if row is None else str(row[0])
+
+    def measured_ns(self) -> int:
+        """How long the schedule has run after the warm-up, all parts together."""
+        with _reported(self.path):
+            query = """SELECT coalesce(sum(value), 0) FROM gauges JOIN intervals ON id = interval_id
+                WHERE name = 'running_ns' AND NOT warmup AND start_ns >= 0"""
+            (total,) = self._connection.execute(query).fetchone()
+            return int(total)
+
+    def last_attempt(self) -> int:
+        """The greatest number of an attempt in the timeline, or 0."""
+        with _reported(self.path):
+            (number,) = self._connection.execute("SELECT coalesce(max(attempt), 0) FROM events").fetchone()
+            return int(number)
 
     @property
     def finished(self) -> bool:
@@ -294,6 +335,6 @@ def _reported(path: Path) -> Iterator[None]:
         if "not a database" in text or "malformed" in text:
             raise RunFileError(f"{path}: is not a wsload run file", "It may be torn or something else.") from None
         if "full" in text:
-            raise RunFileError(f"{path}: the disk is full", "Free some space, or write elsewhere.") from None
+            raise DiskFullError(f"{path}: the disk is full", "Free some space, or write elsewhere.") from None
         remedy = "Check the disk and the folder's permissions."
         raise RunFileError(f"{path}: {text}", remedy) from None

@@ -10,6 +10,7 @@ from wsload.errors import RunFileError, UsageError
 from wsload.results.file import Note, RunFile
 from wsload.results.header import Header
 from wsload.results.interval import BY_CLOCK, CENSORED, Failure, Interval
+from wsload.results.join import doubts_of
 from wsload.results.summary import (
     Agreement,
     Asides,
@@ -169,12 +170,12 @@ class Fold:
             self._chosen[key].add(encoded)
 
     def _add_suspicions(self, interval: Interval) -> None:
-        self._intervals += 1
-        if interval.suspicions:
-            self._suspect_intervals += 1
-            self._suspect_kinds.update({reason.kind for reason in interval.suspicions})
-            if self._first_suspect_ns is None:
-                self._first_suspect_ns = interval.start_ns
+        doubts = doubts_of(interval)
+        self._intervals += doubts.intervals
+        self._suspect_intervals += doubts.suspect
+        self._suspect_kinds.update(doubts.kinds)
+        if self._first_suspect_ns is None:
+            self._first_suspect_ns = doubts.first_ns
 
     def note(self, note: Note) -> None:
         """Adds a note."""

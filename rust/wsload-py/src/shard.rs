@@ -50,7 +50,14 @@ impl Shard {
         self.descriptor
     }
 
-    fn connect(&self, py: Python<'_>, addresses: Vec<(String, u16)>, at_ns: u64) -> PyResult<()> {
+    #[pyo3(signature = (addresses, at_ns, first_index=None))]
+    fn connect(
+        &self,
+        py: Python<'_>,
+        addresses: Vec<(String, u16)>,
+        at_ns: u64,
+        first_index: Option<u64>,
+    ) -> PyResult<()> {
         let addresses = parse_addresses(&addresses)?;
         py.detach(|| {
             let mut shard = self.lock();
@@ -59,7 +66,10 @@ impl Shard {
                 return Ok(());
             }
             require_idle(&shard)?;
-            shard.connect(&addresses, at_ns);
+            match first_index {
+                Some(index) => shard.connect_again(&addresses, at_ns, index),
+                None => shard.connect(&addresses, at_ns),
+            }
             Ok(())
         })
     }

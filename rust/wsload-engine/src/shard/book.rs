@@ -112,6 +112,11 @@ impl Book {
         }
     }
 
+    /// The first interval has this number.
+    pub(super) fn number_from(&mut self, index: u64) {
+        self.intervals.index = index;
+    }
+
     /// The first interval begins.
     pub(super) fn start(&mut self, at_ns: u64) {
         self.intervals.start_ns = at_ns;

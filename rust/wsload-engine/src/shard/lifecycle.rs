@@ -64,6 +64,17 @@ impl Shard {
         }
     }
 
+    /// The same for a shard that takes the place of one that was lost, or goes on with an earlier run: its slots have been
+    /// open before, and its intervals are numbered from `first_index` on.
+    ///
+    /// # Panics
+    /// As [`Shard::connect`].
+    pub fn connect_again(&mut self, addresses: &[SocketAddr], at_ns: u64, first_index: u64) {
+        self.slots.iter_mut().for_each(|slot| slot.was_open = true);
+        self.book.number_from(first_index);
+        self.connect(addresses, at_ns);
+    }
+
     fn begin_connecting(&mut self, at_ns: u64) {
         self.phase = Phase::Connecting;
         self.pace.start(at_ns);
