@@ -246,7 +246,7 @@ class Run:
     def sound(self, asked: AlarmRequest) -> None:
         """Says what is to hold all the time, and what to do when it does not."""
         header = self._header
-        facts = {"target": header.target, "labels": header.labels, "file": str(self._writer.path.absolute())}
+        facts = {"target": header.target, "labels": header.labels, "file": str(self._path.absolute())}
 
         def report(kind: str, text: str) -> None:
             self._take_note(Note(self._last_end_ns, kind, text))
