@@ -31,7 +31,7 @@ def test_its_flags_are_those_of_run_and_two_of_its_own(capsys: pytest.CaptureFix
         assert main([command, "--help"]) == 0
         return set(re.findall(r"^  (-[a-zA-Z], --[a-z-]+|--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
 
-    assert listed("soak") == listed("run") | {"--every", "--resume"}
+    assert listed("soak") == listed("run") | {"--every", "--resume", "--file-limit"}
 
 
 def test_a_soak_prints_lines_a_summary_and_a_digest(tmp_path: Path) -> None:
@@ -100,6 +100,7 @@ def test_sigterm_drains_and_saves(tmp_path: Path) -> None:
     [
         (["--every", "10ms"], "--every: 10ms is too short"),
         (["--every", "often"], "--every: 'often' is not a duration"),
+        (["--file-limit", "70MB"], "--file-limit: 70MB leaves too little for intervals"),
         (["-n", "5"], "-n/--iterations: a soak is bounded by its time"),
     ],
 )

@@ -12,7 +12,7 @@ from wsload.cli.run import Manner, play, request_of
 from wsload.cli.sharing import part_of, takes_flags_of
 from wsload.cli.web import free_name
 from wsload.errors import UsageError
-from wsload.units import parse_duration
+from wsload.units import format_bytes, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from wsload.engine import RunRequest
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RECONNECT = "forever"
 DURATION = "1h"
 MIN_EVERY_NS = 10**9
+MIN_INTERVALS_BYTES = 16 << 20
+"""Of the file, beside the timeline."""
 
 Duration = Annotated[
     str, typer.Option("-d", "--duration", metavar="TIME", help="How long, such as 72h.", rich_help_panel=flags.LOAD)
@@ -47,7 +49,28 @@ Resume = Annotated[
         rich_help_panel=flags.RESULT,
     ),
 ]
-_WITH_RESUME = {"resume", "every", "var", "env_file", "header", "cookie", "user", "bearer", "proxy", "workers"}
+FileLimit = Annotated[
+    str,
+    typer.Option(
+        "--file-limit",
+        metavar="SIZE",
+        help="Most of the run file, --record-limit included: stored intervals widen with age.",
+        rich_help_panel=flags.RESULT,
+    ),
+]
+_WITH_RESUME = {
+    "resume",
+    "every",
+    "file_limit",
+    "var",
+    "env_file",
+    "header",
+    "cookie",
+    "user",
+    "bearer",
+    "proxy",
+    "workers",
+}
 _WITH_RESUME |= {"watch_pid", "watch_url", "watch_metric", "alert", "on_breach", "breach_every"}
 _WITH_RESUME |= {"export", "format", "strict", "web", "quiet", "dry_run"}
 """What may be said anew of a run that goes on."""
@@ -83,6 +106,7 @@ def soak(
     reconnect: flags.Reconnect = RECONNECT,
     every: Every = "10m",
     resume: Resume = None,
+    file_limit: FileLimit = "200MB",
     **given: Any,
 ) -> int:
     """Run for hours or days: who dropped, did everyone come back, and how the latencies went.
@@ -97,7 +121,8 @@ def soak(
         raise UsageError(f"--every: {every} is too short", "It takes at least 1s.")
     manner = SoakManner(every_ns)
     if resume is not None:
-        return play(_resumed(context, resume, target, given), manner, **part_of(given, play))
+        rest = _bounded(_resumed(context, resume, target, given), file_limit)
+        return play(rest, manner, **part_of(given, play))
     if target is None:
         raise UsageError("URL|FILE: nothing to connect to", "Name a URL or a scenario, or go on with --resume FILE.")
     if given["iterations"] is not None:
@@ -107,7 +132,18 @@ def soak(
     asked = request_of(context, target=target, duration=length, reconnect=reconnect, **part_of(given, request_of))
     request = replace(asked, scenario=_with_defaults(asked.scenario))
     request = replace(request, output=request.output or free_name(request), replace_workers=True)
-    return play(request, manner, **part_of(given, play))
+    return play(_bounded(request, file_limit), manner, **part_of(given, play))
+
+
+def _bounded(request: "RunRequest", file_limit: str) -> "RunRequest":
+    """With the most that its file may take."""
+    limit_bytes = values.quantity("--file-limit", parse_size, file_limit)
+    record = request.scenario.record
+    least_bytes = (record.limit_bytes if record else 0) + MIN_INTERVALS_BYTES
+    if limit_bytes < least_bytes:
+        what = f"--file-limit: {file_limit} leaves too little for intervals"
+        raise UsageError(what, f"It takes at least {format_bytes(least_bytes)}; --record-limit lowers that.")
+    return replace(request, file_budget_bytes=limit_bytes)
 
 
 def _resumed(context: typer.Context, file: Path, target: str | None, given: dict[str, Any]) -> "RunRequest":

@@ -50,6 +50,8 @@ class RunRequest:
     """`output` is the file of an earlier part, and goes on."""
     replace_workers: bool = False
     """Workers that are lost are replaced."""
+    file_budget_bytes: int | None = None
+    """Stored intervals widen with age to keep the file within it; None: they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,9 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
         header = header.model_copy(update={"watched": watch.words()})
         writer = create_file(request.output, plan, request.labels, header)
     writer.write_writer(this_process())
+    if request.file_budget_bytes is not None:
+        record = request.scenario.record
+        writer.widen_with_age(request.file_budget_bytes - (record.limit_bytes if record else 0))
     run = Run(plan, header, writer, listener, watch, Part(request.replace_workers, before))
     run.sound(request.alarm)
     return run

@@ -7,8 +7,9 @@ grows, and a reader sees every committed interval of a run that is still going o
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from wsload.results.event import Event
 from wsload.results.header import Header
 from wsload.results.interval import Failure, Interval
 from wsload.results.verdict import Reason
+from wsload.results.widen import Widening
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7773_6C64  # "wsld"
@@ -42,6 +44,11 @@ class RunFileWriter:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._widening: Widening | None = None
+
+    def widen_with_age(self, budget_bytes: int) -> None:
+        """From now on stored intervals are joined as they grow old, so that the file stays within a budget."""
+        self._widening = Widening(budget_bytes)
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Self:
@@ -98,6 +105,9 @@ class RunFileWriter:
         with _reported(self.path), self._transaction() as connection:
             for interval in intervals:
                 _insert(connection, interval)
+                if self._widening and interval.start_ns >= 0:
+                    read, write = partial(_read_interval, connection), partial(_insert, connection)
+                    self._widening.step(connection, interval.end_ns, read, write)
 
     def append_events(self, events: Iterable[Event]) -> None:
         """Stores events that belong to no interval, all or none."""
@@ -215,7 +225,7 @@ class RunFile:
             " ORDER BY idx, warmup DESC"
         )
         for row in self._connection.execute(query, (from_ns,)):
-            yield self._interval(*row)
+            yield _read_interval(self._connection, row)
 
     def notes(self) -> list[Note]:
         """Notes in order."""
@@ -248,24 +258,27 @@ class RunFile:
         """Makes a pure function of a payload known to conditions."""
         self._connection.create_function(name, 1, function, deterministic=True)
 
-    def _interval(self, interval_id: int, index: int, warmup: int, start_ns: int, end_ns: int) -> Interval:
-        def rows(columns: str, table: str) -> sqlite3.Cursor:
-            query = f"SELECT {columns} FROM {table} WHERE interval_id = ?"  # noqa: S608 - both are constants
-            return self._connection.execute(query, (interval_id,))
 
-        return Interval(
-            index=index,
-            warmup=bool(warmup),
-            start_ns=start_ns,
-            end_ns=end_ns,
-            counters=dict(rows("name, value", "counters")),
-            gauges=dict(rows("name, value", "gauges")),
-            close_codes=dict(rows("code, count", "close_codes")),
-            failures=tuple(Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")),
-            negotiated={(aspect, value): n for aspect, value, n in rows("aspect, value, count", "negotiated")},
-            histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
-            suspicions=tuple(Reason.model_validate_json(text) for (text,) in rows("reason", "suspicions")),
-        )
+def _read_interval(connection: sqlite3.Connection, row: Sequence[int]) -> Interval:
+    interval_id, index, warmup, start_ns, end_ns = row
+
+    def rows(columns: str, table: str) -> sqlite3.Cursor:
+        query = f"SELECT {columns} FROM {table} WHERE interval_id = ?"  # noqa: S608 - both are constants
+        return connection.execute(query, (interval_id,))
+
+    return Interval(
+        index=index,
+        warmup=bool(warmup),
+        start_ns=start_ns,
+        end_ns=end_ns,
+        counters=dict(rows("name, value", "counters")),
+        gauges=dict(rows("name, value", "gauges")),
+        close_codes=dict(rows("code, count", "close_codes")),
+        failures=tuple(Failure(*row) for row in rows("kind, detail, count, first_ns, example", "failures")),
+        negotiated={(aspect, value): n for aspect, value, n in rows("aspect, value, count", "negotiated")},
+        histograms={(m, name): blob for m, name, blob in rows("metric, message, encoded", "histograms")},
+        suspicions=tuple(Reason.model_validate_json(text) for (text,) in rows("reason", "suspicions")),
+    )
 
 
 def _insert(connection: sqlite3.Connection, interval: Interval) -> None:
