@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsload import __version__
+from wsload.cli import completion
 from wsload.cli.compare import compare
 from wsload.cli.connect import connect
 from wsload.cli.doctor import doctor
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a sign gets its code, not an exception.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    completion.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return int(app(given, prog_name="wsload", standalone_mode=False) or ExitCode.OK)
@@ -104,8 +106,23 @@ def _root(
     help: Annotated[  # noqa: A002
         bool, typer.Option("--help", "-h", help="Show this message and exit.", callback=_show_help, is_eager=True)
     ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            help="Install completion for the shell that runs this.",
+            callback=completion.install,
+            is_eager=True,
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion", help="Show what that would install.", callback=completion.show, is_eager=True
+        ),
+    ] = False,
 ) -> None:
-    del version, help
+    del version, help, install_completion, show_completion
 
 
 app.command(cls=WebCommand)(run)

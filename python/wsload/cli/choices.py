@@ -1,6 +1,16 @@
 """Words that flags take."""
 
+from collections.abc import Callable
 from enum import StrEnum
+
+
+def offered(*words: str) -> Callable[[str], list[str]]:
+    """What a shell completes a flag with that takes these words, and others too."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
 
 
 class Format(StrEnum):

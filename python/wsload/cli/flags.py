@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from wsload.cli.choices import Arrivals, Format, TlsVersion
+from wsload.cli.choices import Arrivals, Format, TlsVersion, offered
 from wsload.cli.exports import EXPORT_HELP
 from wsload.cli.web import HELP as WEB_HELP
 
@@ -196,6 +196,7 @@ MatchFlag = Annotated[
         metavar="HOW",
         help="Which reply answers which message: order (the n-th the n-th), none (none is awaited), or the one with the"
         " same key: echo, json:PATH or regex:EXPRESSION, such as json:$.id for a message '{\"id\": {{$id}}}'.",
+        autocompletion=offered("order", "none", "echo", "json:", "regex:"),
         rich_help_panel=MESSAGES,
     ),
 ]
@@ -247,6 +248,7 @@ Reconnect = Annotated[
         metavar="HOW",
         help="Open lost connections again: never, forever, until so many attempts in a row have failed, or as a storm:"
         " all at once and for ever.",
+        autocompletion=offered("never", "forever", "storm"),
         rich_help_panel=CONNECTIONS,
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from wsload.cli import values
+from wsload.cli.choices import offered
 from wsload.cli.help import GroupedCommand
 from wsload.cli.replay import diff
 from wsload.errors import UsageError
@@ -80,7 +81,14 @@ Connection = Annotated[
     ),
 ]
 Direction = Annotated[
-    str | None, typer.Option("--direction", metavar="sent|received", help="One way only.", rich_help_panel=FILTERS)
+    str | None,
+    typer.Option(
+        "--direction",
+        metavar="sent|received",
+        help="One way only.",
+        autocompletion=offered("sent", "received"),
+        rich_help_panel=FILTERS,
+    ),
 ]
 Kind = Annotated[
     list[str] | None,
@@ -88,6 +96,7 @@ Kind = Annotated[
         "--type",
         metavar="TYPE",
         help="text, binary, ping, pong, close, connect, open, failed or end.",
+        autocompletion=offered("text", "binary", "ping", "pong", "close", "connect", "open", "failed", "end"),
         rich_help_panel=FILTERS,
     ),
 ]
