@@ -7,10 +7,37 @@ import importlib
 
 TYPE_CHECKING = False  # typing itself would take longer to load than all the rest of this module
 if TYPE_CHECKING:
-    from wsload.api import Result, Scenario, ns, run, run_async
+    from wsload.api import (
+        Connection,
+        ConnectionClosed,
+        ExpectationFailed,
+        Message,
+        NoMessage,
+        NoReply,
+        Result,
+        Scenario,
+        ns,
+        run,
+        run_async,
+        script,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Result", "Scenario", "__version__", "ns", "run", "run_async"]
+__all__ = [
+    "Connection",
+    "ConnectionClosed",
+    "ExpectationFailed",
+    "Message",
+    "NoMessage",
+    "NoReply",
+    "Result",
+    "Scenario",
+    "__version__",
+    "ns",
+    "run",
+    "run_async",
+    "script",
+]
 
 
 def __getattr__(name: str) -> object:

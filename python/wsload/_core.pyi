@@ -12,6 +12,7 @@ __all__ = [
     "Histogram",
     "Interval",
     "JsonPath",
+    "Scripts",
     "Shard",
     "Snapshot",
     "build_info",
@@ -69,6 +70,41 @@ class Shard:
         """idle, connecting, ready, running, draining, closing or done."""
     def take(self) -> Snapshot | None:
         """The oldest finished interval not yet taken."""
+
+@final
+class Scripts:
+    """What scripts ask of a shard's connections and are told. Connections go by their place on the worker.
+
+    Commands return 0: done, or to be answered by a note; 1: the connection is gone. After a batch, call `settle`.
+    """
+
+    def __new__(cls, shard: Shard) -> Scripts: ...
+    def match_by(self, sent: str, received: str) -> int:
+        """Number of a way to tell replies: each `echo`, `json:PATH` or `regex:RE`. ValueError: none of these."""
+    def send(
+        self, index: int, payload: bytes, text: bool, name: int, within_ns: int | None, match_id: int | None
+    ) -> int:
+        """Sends a message; `within_ns`: a reply is awaited, a note tells it. 2: the message has no key."""
+    def receive(self, index: int, within_ns: int) -> tuple[bool, bytes] | tuple[int] | None:
+        """A message (is it text, payload) that has come before, (1,) when the connection is gone, None: a note tells."""
+    def iterate(self, index: int) -> int:
+        """The opening or the iteration is over. 2: the next one has begun; else a note tells when it does."""
+    def think(self, index: int, for_ns: int) -> int: ...
+    def ping(self, index: int) -> int: ...
+    def close(self, index: int, code: int, reason: str) -> int: ...
+    def reconnect(self, index: int) -> int: ...
+    def back(self, index: int) -> int:
+        """The script has waited for something else: what it sends next counts from now."""
+    def over(self, index: int, failed: bool, told: tuple[str, str] | None, expected: bool) -> int:
+        """The script has returned or failed; `told`: what is counted, in general and in particular."""
+    def notes(self) -> list[tuple[int, int, tuple[bool, bytes] | None]]:
+        """Connection and what it is told: 0 opened, 1 begun, 2 message, 3 waited, 4 nothing came in time, 5 closed."""
+    def settle(self) -> None:
+        """Commands are over: the timer is set."""
+    def variable(self, index: int, place: int) -> bytes | None: ...
+    def set_variable(self, index: int, place: int, value: bytes) -> None: ...
+    def number_of(self, index: int) -> int:
+        """Number of the connection over the whole run."""
 
 @final
 class Snapshot:

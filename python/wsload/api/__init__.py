@@ -1,9 +1,33 @@
-"""The Python API: what `import wsload` offers, for tests and notebooks. docs/python-api.md shows it."""
+"""The Python API: what `import wsload` offers, for tests, notebooks and scenarios. docs/python-api.md shows it."""
 
 from wsload.api.options import RunOptions, ScenarioOptions
 from wsload.api.result import Result
 from wsload.api.running import run, run_async
 from wsload.api.scenario import Scenario
+from wsload.engine.connection import (
+    Connection,
+    ConnectionClosed,
+    ExpectationFailed,
+    Message,
+    NoMessage,
+    NoReply,
+)
+from wsload.scenario.script import script
 from wsload.units import parse_duration as ns
 
-__all__ = ["Result", "RunOptions", "Scenario", "ScenarioOptions", "ns", "run", "run_async"]
+__all__ = [
+    "Connection",
+    "ConnectionClosed",
+    "ExpectationFailed",
+    "Message",
+    "NoMessage",
+    "NoReply",
+    "Result",
+    "RunOptions",
+    "Scenario",
+    "ScenarioOptions",
+    "ns",
+    "run",
+    "run_async",
+    "script",
+]

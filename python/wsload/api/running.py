@@ -16,7 +16,7 @@ MAX_WORKERS = 1024
 
 
 def run(scenario: Scenario | str | os.PathLike[str], **options: Unpack[RunOptions]) -> Result:
-    """Runs a scenario, a scenario file (.yaml), or an address with keywords, to its end: what it came to.
+    """Runs a scenario, a scenario file (.yaml, .py), or an address with keywords, to its end: what it came to.
 
     Keywords change a scenario's values for this run. May be called from any thread in which no event loop runs.
     Signals are the caller's: KeyboardInterrupt ends the workers, and the file holds what was measured until then.
@@ -52,7 +52,7 @@ def _result(ran: RunResult) -> Result:
     return Result(ran.summary, ExitCode(ran.exit_code), path, ran.file_error)
 
 
-SCENARIO_FILES = (".yaml", ".yml")
+SCENARIO_FILES = (".yaml", ".yml", ".py")
 
 
 def _request(scenario: Scenario | str | os.PathLike[str], options: dict[str, Any]) -> RunRequest:

@@ -57,15 +57,17 @@ class Scenario:
         env_file: str | os.PathLike[str] | None = None,
         **options: Unpack[ScenarioOptions],
     ) -> Self:
-        """The scenario of a YAML file; `variables` have precedence over the file's, and so have keywords.
+        """The scenario of a YAML or a Python file; `variables` have precedence over the file's, and so have keywords.
 
         Raises:
             UsageError: everything that is wrong with it, with line and column.
         """
-        from wsload.scenario.source import Inputs, load_scenario
+        from wsload.scenario.source import Inputs, Overrides, load_scenario, load_script_scenario
 
         inputs = Inputs(dict(variables or {}), environment, None if env_file is None else Path(env_file))
-        made = cls._of(load_scenario(Path(path), inputs))
+        where = Path(path)
+        load = load_script_scenario if where.suffix.lower() == ".py" else load_scenario
+        made = cls._of(load(where, inputs, Overrides()))
         return made.but(**options) if options else made
 
     @classmethod

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from wsload.scenario import Proxy, Scenario
 
 YAML = (".yaml", ".yml")
+PYTHON = ".py"
 RUN_FILE = ".wsload"
 
 
 def is_scenario(target: str) -> bool:
     """Whether a target is a file rather than a URL."""
-    return "://" not in target and target.lower().endswith((*YAML, RUN_FILE))
+    return "://" not in target and target.lower().endswith((*YAML, PYTHON, RUN_FILE))
 
 
 def given_flags(context: typer.Context) -> set[str]:
@@ -44,7 +45,7 @@ def read(
     Raises:
         UsageError: everything that is wrong with it.
     """
-    from wsload.scenario.source import Inputs, Overrides, load_scenario
+    from wsload.scenario.source import Inputs, Overrides, load_scenario, load_script_scenario
 
     top, load, tls = overrides or ({}, {}, {})
     inputs = Inputs(variables, environment, env_file)
@@ -53,7 +54,8 @@ def read(
 
         scenario = stored_scenario(Path(target), inputs, Overrides(top, load, tls))
     else:
-        scenario = load_scenario(Path(target), inputs, Overrides(top, load, tls))
+        load_one = load_script_scenario if target.lower().endswith(PYTHON) else load_scenario
+        scenario = load_one(Path(target), inputs, Overrides(top, load, tls))
     if proxy is None:
         return scenario
     return scenario.model_copy(update={"proxy": proxy_of(proxy, scenario.target)})
@@ -88,7 +90,7 @@ def check(
     has mistakes.
     """
     if not is_scenario(str(file)):
-        raise UsageError(f"FILE: {file} is no scenario", "Name a .yaml file.")
+        raise UsageError(f"FILE: {file} is no scenario", "Name a .yaml or a .py file.")
     scenario = read(str(file), values.variables(var), env, env_file, ())
     show_plan(scenario)
     return _run_once(scenario) if once else ExitCode.OK

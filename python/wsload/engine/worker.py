@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -21,7 +22,10 @@ from wsload._core import Shard, Snapshot
 from wsload.engine.channel import MAX_COMMAND_BYTES, RecordType, pack
 from wsload.engine.limits import raise_soft_fd_limit
 
-SNAPSHOT_READY, STATE_CHANGED = 1, 2
+if TYPE_CHECKING:
+    from wsload.engine.driver import Driver
+
+SNAPSHOT_READY, STATE_CHANGED, SCRIPTS_TOLD = 1, 2, 4
 _PR_SET_PDEATHSIG = 1
 
 
@@ -75,6 +79,7 @@ class Worker:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._shard: Shard | None = None
+        self._driver: Driver | None = None
         self._loop = asyncio.get_running_loop()
         # Whatever fails in a callback would otherwise fail again and again, and the parent would wait for nothing.
         self._loop.set_exception_handler(lambda _, context: self._fail(context))
@@ -90,11 +95,17 @@ class Worker:
         match command:
             case {"do": "plan", "plan": dict(plan), "worker": int(worker), "workers": int(workers)}:
                 self._shard = Shard(json.dumps(plan), worker, workers)
+                scripted = bool((plan.get("program") or {}).get("script"))
+                if scripted:
+                    from wsload.engine.driver import Driver
+
+                    self._driver = Driver(self._shard, plan)
                 self._loop.add_reader(self._shard.fileno(), self._poll)
                 # From here on every pause of the loop is a pause of the load.
                 gc.collect()
                 gc.freeze()
-                gc.disable()
+                if not scripted:
+                    gc.disable()
                 self._tell_state()
             case {"do": "connect" | "fail_dns"} if self._shard and self._shard.state() != "idle":
                 # Stopped before it began.
@@ -123,7 +134,9 @@ class Worker:
 
     def _poll(self) -> None:
         # The hottest line of the Python side: once per wake-up, never per message.
-        if self._shard is not None and self._shard.poll():
+        if self._shard is not None and (told := self._shard.poll()):
+            if told & SCRIPTS_TOLD and self._driver is not None:
+                self._driver.drive()
             self._collect()
 
     def _collect(self) -> None:

@@ -17,6 +17,7 @@ TITLES = {
     "unexpected_close": "connection closed by the server",
     "reset": "connection reset",
     "expectation_failed": "expectation not met",
+    "script_failed": "exception in the scenario",
     "local_limit": "limit of this machine",
 }
 _REMEDIES = {
@@ -36,6 +37,7 @@ _REMEDIES = {
     "unexpected_close": "The server's log should say why; --reconnect opens lost connections again.",
     "reset": "The server, or something between, cut it hard: look for a crash, an idle limit, a full queue.",
     "expectation_failed": "Compare the example with what the scenario expects.",
+    "script_failed": "The traceback says where; catch what may happen, or put the scenario right.",
     "local_limit": "`wsload doctor` shows this machine's limits and the command that raises each.",
 }
 _BY_DETAIL = {

@@ -354,6 +354,14 @@ class User(Frozen):
     on_error: Literal["ignore", "next", "reconnect", "abort"] = "next"
 
 
+class Script(Frozen):
+    """A function in Python that takes the place of the steps; `iterates`: it waits for iterations."""
+
+    path: str
+    function: str
+    iterates: bool
+
+
 class Program(Frozen):
     """What each kind of user does; the schedule starts iterations."""
 
@@ -363,6 +371,7 @@ class Program(Frozen):
     messages: tuple[Outgoing, ...]
     users: tuple[User, ...]
     handshake_template: bool = False
+    script: Script | None = None
 
     def redacted(self) -> Self:
         """As it may be stored: without the values of secrets, and without rows, which may be many."""

@@ -223,6 +223,8 @@ failure_kinds! {
     Reset = "reset",
     /// A scenario's expectation was not met.
     ExpectationFailed = "expectation_failed",
+    /// A scenario in Python raised an exception.
+    ScriptFailed = "script_failed",
     /// This machine's limit: descriptors, ports, memory.
     LocalLimit = "local_limit",
 }
@@ -290,6 +292,6 @@ mod tests {
             assert_eq!(FailureKind::from_name(kind.name()), Some(*kind));
         }
         assert_eq!(FailureKind::from_name("Dns"), None);
-        assert_eq!(FailureKind::ALL.len(), 17);
+        assert_eq!(FailureKind::ALL.len(), 18);
     }
 }

@@ -13,7 +13,7 @@ pub mod os;
 pub mod shard;
 mod tls;
 
-pub use shard::{Phase, Progress, Shard, ShardError};
+pub use shard::{Answer, Phase, Progress, Shard, ShardError};
 
 /// Whether what a plan names can be used: certificates, keys, templates. The error is for the person who named it.
 pub fn check(plan: &wsload_core::plan::Plan) -> Result<(), String> {

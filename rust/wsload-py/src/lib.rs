@@ -7,6 +7,7 @@
 mod histogram;
 mod interval;
 mod json;
+mod script;
 mod shard;
 
 use pyo3::prelude::*;
@@ -29,6 +30,8 @@ mod _core {
     use super::interval::{Interval, Snapshot};
     #[pymodule_export]
     use super::json::JsonPath;
+    #[pymodule_export]
+    use super::script::Scripts;
     #[pymodule_export]
     use super::shard::Shard;
 

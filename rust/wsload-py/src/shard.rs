@@ -22,7 +22,7 @@ pub struct Shard {
 
 impl Shard {
     /// A panic inside a call leaves counters, at worst, half written: the shard stays usable for `abort` and `take`.
-    fn lock(&self) -> MutexGuard<'_, wsload_engine::Shard> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, wsload_engine::Shard> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,7 +110,7 @@ impl Shard {
 
     fn poll(&self, py: Python<'_>) -> u32 {
         let progress = py.detach(|| self.lock().poll(POLL_BUDGET_NS));
-        u32::from(progress.snapshot) | u32::from(progress.phase) << 1
+        u32::from(progress.snapshot) | u32::from(progress.phase) << 1 | u32::from(progress.notes) << 2
     }
 
     fn state(&self, py: Python<'_>) -> &'static str {

@@ -1,7 +1,7 @@
 """A scenario file with its inputs, and flags over it: a `Scenario` with its program."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from wsload.scenario.model import Scenario, Stage
 from wsload.scenario.origin import FileUsed, Origin
 from wsload.scenario.parts import REDACTED
 from wsload.scenario.plan import SECRET_HEADERS
+from wsload.scenario.program import Program
 from wsload.scenario.source.compile import Compiler
 from wsload.scenario.source.conditions import ConditionCompiler
 from wsload.scenario.source.file import ScenarioFile
@@ -130,7 +131,21 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
     Raises:
         UsageError: as for `load_scenario`.
     """
-    tree = read_tree(text, str(path))
+    return compile_tree(read_tree(text, str(path)), path, inputs, overrides)
+
+
+def compile_tree(
+    tree: Tree,
+    path: Path,
+    inputs: Inputs,
+    overrides: Overrides,
+    scripted: Callable[[Program], Program] | None = None,
+) -> Scenario:
+    """Compiles what a scenario file holds; `scripted` puts a script in the place of steps.
+
+    Raises:
+        UsageError: as for `load_scenario`.
+    """
     problems = Problems(tree)
     file = read_shape(tree, problems)
     rows = _rows(file, path.parent, problems)
@@ -139,7 +154,10 @@ def compile_scenario(text: str, path: Path, inputs: Inputs, overrides: Overrides
     reply_timeout_ns = _DEFAULT_REPLY_TIMEOUT_NS if reply_timeout_ns is None else reply_timeout_ns
     conditions = ConditionCompiler(names, problems, reply_timeout_ns)
     messages = MessageCompiler(file.messages, names, problems, path.parent, reply_timeout_ns)
-    program = Compiler(file, names, problems, conditions, messages).compile()
+    program = Compiler(file, names, problems, conditions, messages, scripted is not None).compile()
+    if scripted:
+        names.use_all()
+        program = scripted(program)
     fields, template = _handshake(file, names)
     names.unused_secrets(("secrets",))
     _check_thresholds(file, problems)
@@ -320,7 +338,8 @@ def _scenario(  # noqa: C901 - one rule for each part
                 load.pop(other, None)
             if one == "stages":
                 load.pop("duration_ns", None)
-    if not any(user.iterate for user in extra["program"].users):
+    program: Program = extra["program"]
+    if not (program.script.iterates if program.script else any(user.iterate for user in program.users)):
         load["idle"] = True
     tls = {name: getattr(file.tls, key) for key, name in _TLS_FIELDS.items() if getattr(file.tls, key) is not None}
     top = dict(overrides.top)

@@ -111,6 +111,11 @@ class Names:
             self._table[name] = Variable(name=name, value=value, lives=lives, secret=name in self.secrets)
         return list(self._table).index(name)
 
+    def use_all(self) -> None:
+        """Every variable may be asked for during the run: a script can."""
+        for name in self._all_names():
+            self.variable(name)
+
     def resolve(
         self,
         text: str,

@@ -8,7 +8,9 @@ from wsload.errors import UsageError
 from wsload.scenario.model import LoadModel, Scenario
 from wsload.scenario.origin import Origin
 from wsload.scenario.parts import REDACTED
+from wsload.scenario.script import SUFFIX
 from wsload.scenario.source.load import Inputs, Overrides, compile_scenario
+from wsload.scenario.source.script import load_script_scenario
 from wsload.scenario.source.tree import read_tree
 from wsload.scenario.wire import TlsOptions
 
@@ -45,7 +47,8 @@ def repeat_scenario(stored: Mapping[str, Any], where: str, inputs: Inputs, overr
         return _of_flags(kept, stored, where, inputs, overrides)
     origin = Origin.model_validate(stored["origin_file"])
     chosen = inputs.environment or origin.environment
-    _ask_for_variables(origin, where, inputs, chosen)
+    if not origin.path.endswith(SUFFIX):
+        _ask_for_variables(origin, where, inputs, chosen)
     given = {name: value for name, value in origin.variables if value != REDACTED}
     again = Inputs({**given, **inputs.variables}, chosen, inputs.env_file)
     # Checked values: lists of JSON become what the model's fields hold.
@@ -60,7 +63,12 @@ def repeat_scenario(stored: Mapping[str, Any], where: str, inputs: Inputs, overr
         top.setdefault("proxy", stored["proxy"])
     load = {**LoadModel.model_validate(stored["load"]).model_dump(exclude_unset=True), **overrides.load}
     tls = {**TlsOptions.model_validate(stored["tls"]).model_dump(exclude_unset=True), **overrides.tls}
-    made = compile_scenario(origin.text, Path(origin.path), again, Overrides(top, load, tls, stored=True))
+    changes = Overrides(top, load, tls, stored=True)
+    if origin.path.endswith(SUFFIX):
+        # Its options are read again, and secrets with them.
+        made = load_script_scenario(Path(origin.path), again, changes)
+    else:
+        made = compile_scenario(origin.text, Path(origin.path), again, changes)
     for key in ("headers", "cookies"):
         have = {name.lower() for name, value in getattr(made, key) if value != REDACTED}
         for name, _ in stored.get(key, ()):

@@ -26,6 +26,21 @@ pub struct Program {
     pub users: Vec<User>,
     /// Target, headers and cookies of the plan are templates, rendered for each attempt to connect.
     pub handshake_template: bool,
+    /// A script takes the place of the steps of the one kind of user there is.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub script: Option<Script>,
+}
+
+/// A scenario in Python; only the worker's driver reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Its file.
+    pub path: String,
+    /// The function in it.
+    pub function: String,
+    /// It waits for iterations.
+    pub iterates: bool,
 }
 
 /// A name for exchanges.

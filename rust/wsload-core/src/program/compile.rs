@@ -45,6 +45,7 @@ impl Program {
             messages: program.messages.iter().map(|message| compiler.message(message)).collect::<Result<_, _>>()?,
             users: program.users.iter().map(|user| compiler.user(user)).collect::<Result<_, _>>()?,
             total_weight,
+            script: program.script.clone(),
             handshake: program.handshake_template.then(|| compiler.handshake(target, handshake)).transpose()?,
         })
     }

@@ -15,7 +15,7 @@ use regex::bytes::Regex;
 
 pub use self::condition::Incoming;
 use self::condition::{Check, Scope, Test};
-pub use self::session::{Action, Exchange, Now, Session, Taken};
+pub use self::session::{Action, Awaited, Command, Exchange, Note, Now, Session, Taken};
 use crate::frame::opcode::Opcode;
 use crate::json::{Query, plain};
 use crate::matching::KeySource;
@@ -45,6 +45,7 @@ pub struct Program {
     users: Vec<User>,
     total_weight: u32,
     handshake: Option<HandshakeTemplate>,
+    script: Option<plan::Script>,
 }
 
 /// A message that is sent.
@@ -192,6 +193,22 @@ impl Program {
         &self.users[0]
     }
 
+    /// Whether scripts take the place of steps.
+    pub fn is_scripted(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// Whether a connection counts as open before its opening steps are over: a script that never waits for an
+    /// iteration has no others.
+    pub fn opens_at_once(&self) -> bool {
+        self.script.as_ref().is_some_and(|script| !script.iterates)
+    }
+
+    /// The place of a variable.
+    pub fn variable(&self, name: &str) -> Option<u16> {
+        self.variables.iter().zip(0..).find(|(variable, _)| variable.name == name).map(|(_, place)| place)
+    }
+
     /// Whether anything is repeated on a clock of its own.
     pub fn has_clocks(&self) -> bool {
         self.users.iter().any(|user| !user.periods_ns.is_empty())
@@ -204,6 +221,15 @@ impl Program {
         let [plan::Step::Send { message }] = &user.iterate[..] else { return None };
         let by_iteration = program.data.as_ref().is_some_and(|data| data.bind == plan::Bind::Iteration);
         if by_iteration { None } else { program.messages.get(usize::from(*message)) }
+    }
+
+    /// What a variable holds that has not been set: its column of the row, else its initial value.
+    fn initial(&self, row: Option<usize>, place: u16) -> Option<&[u8]> {
+        let at = usize::from(place);
+        if let (Some(row), Some(column)) = (row, self.column_of.get(at).copied().flatten()) {
+            return Some(self.data.as_ref()?.rows[row][column].as_bytes());
+        }
+        self.variables.get(at)?.value.as_deref().map(str::as_bytes)
     }
 
     /// The row that number `n` of a slot or an iteration reads; `None`: all have been used.

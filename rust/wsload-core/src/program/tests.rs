@@ -37,6 +37,7 @@ fn program(users: Value, messages: Value, data: Value) -> plan::Program {
         "messages": messages,
         "users": users,
         "handshake_template": true,
+        "script": null,
     }))
     .unwrap()
 }

@@ -14,12 +14,14 @@ mod lifecycle;
 mod pace;
 mod read;
 mod record;
+mod script;
 mod secure;
 mod send;
 mod settings;
 mod slot;
 mod steps;
 
+pub use self::script::{Answer, Gone};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -92,6 +94,8 @@ pub struct Progress {
     pub snapshot: bool,
     /// [`Shard::phase`] has changed since the last call.
     pub phase: bool,
+    /// [`Shard::take_notes`] has something.
+    pub notes: bool,
 }
 
 /// Why a shard could not be made.
@@ -177,6 +181,8 @@ pub struct Shard {
     lifetimes: Option<Calendar>,
     /// When each open slot's next ping, or its pong, is due; there only when pings are asked for.
     pings: Option<Calendar>,
+    /// Slots whose scripts are to be told something.
+    told: Vec<u32>,
     /// When sessions of a scenario go on; there only with one.
     steps: Option<Calendar>,
     /// When something that is repeated is due on a connection.
@@ -251,6 +257,7 @@ impl Shard {
             timeouts: Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots),
             lifetimes: settings.connection_lifetime_ns.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
             pings: settings.ping.map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
+            told: Vec::new(),
             steps: settings.program.as_ref().map(|_| Calendar::new(grain.grain_ns(), grain.phase_ns(), settings.slots)),
             clocks: settings
                 .program
@@ -310,7 +317,7 @@ impl Shard {
         self.arm();
         let phase = self.phase != self.told_phase;
         self.told_phase = self.phase;
-        Progress { snapshot: self.book.has_finished(), phase }
+        Progress { snapshot: self.book.has_finished(), phase, notes: self.has_notes() }
     }
 
     /// Serves one batch of socket events and says how many there were.

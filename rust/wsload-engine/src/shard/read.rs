@@ -280,6 +280,7 @@ impl Shard {
         match wait {
             Some(until_ns) if actions.is_empty() => {
                 self.perform(index, Action::Wait(until_ns));
+                self.has_told(index);
                 self.flush(index);
             }
             _ => self.follow_after(index, actions),

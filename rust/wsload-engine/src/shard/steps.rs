@@ -5,7 +5,7 @@
 
 use wsload_core::interval::Metric;
 use wsload_core::matching::Sent;
-use wsload_core::program::{Action, Exchange, Now, Session};
+use wsload_core::program::{Action, Exchange, Now, Program, Session};
 use wsload_core::tally::FailureKind;
 
 use super::settings::Drive;
@@ -72,6 +72,9 @@ impl Shard {
                 clocks.insert(index, at_ns);
             }
         }
+        if self.settings.program.as_ref().is_some_and(Program::opens_at_once) {
+            self.first_over(index);
+        }
         self.follow(index);
     }
 
@@ -100,6 +103,7 @@ impl Shard {
                 self.begin_iteration(index);
             }
         }
+        self.has_told(index);
         self.flush(index);
     }
 
@@ -149,6 +153,9 @@ impl Shard {
             }
             Action::Failed { detail, example } => {
                 self.fail(index, FailureKind::ExpectationFailed, &detail, &example);
+            }
+            Action::ScriptFailed { detail, example } => {
+                self.fail(index, FailureKind::ScriptFailed, &detail, &example);
             }
             Action::Unanswered(exchange) => {
                 let now_ns = monotonic_ns();
@@ -317,6 +324,7 @@ impl Shard {
         for calendar in [&mut self.steps, &mut self.clocks].into_iter().flatten() {
             calendar.remove(index);
         }
+        self.has_told(index);
         self.first_over(index);
     }
 
@@ -329,6 +337,7 @@ impl Shard {
             book.cut_step(exchange, now_ns);
         }
         *busy -= u32::from(iteration.is_some());
+        self.has_told(index);
     }
 
     /// Waits of steps that are over, and what is repeated.

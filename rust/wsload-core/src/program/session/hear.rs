@@ -36,6 +36,9 @@ impl Session {
     }
 
     fn offer(&mut self, program: &Program, user: &User, message: Incoming<'_>, arrival_ns: u64, now: Now) -> Taken {
+        if self.script.is_some() {
+            return self.offer_script(message, arrival_ns);
+        }
         if let Waiting::Reply { key: Some(key), .. } = self.waiting
             && self.received_key(program, user, message.payload) == Some(key)
         {

@@ -1,12 +1,15 @@
 //! Where one connection stands in its steps.
 
 mod hear;
+mod script;
 mod step;
 mod turn;
 mod values;
 
 use std::collections::VecDeque;
 
+use self::script::Script;
+pub use self::script::{Awaited, Command, Note};
 use self::values::View;
 use super::{Lives, Op, Program, Unset, User};
 use crate::frame::opcode::Opcode;
@@ -68,6 +71,13 @@ pub enum Action {
         /// In general, the same for all connections.
         detail: String,
         /// In particular.
+        example: String,
+    },
+    /// A script raised an exception.
+    ScriptFailed {
+        /// What and where, the same for all connections.
+        detail: String,
+        /// Its traceback.
         example: String,
     },
     /// The reply to this message has not come in time.
@@ -172,6 +182,8 @@ pub struct Session {
     iterations: u64,
     thoughts: u64,
     open: bool,
+    /// There where a script takes the place of steps.
+    script: Option<Box<Script>>,
 }
 
 impl Session {
@@ -195,6 +207,7 @@ impl Session {
             iterations: 0,
             thoughts: 0,
             open: false,
+            script: program.script.as_ref().map(|_| Box::default()),
         };
         if let Some(data) = program.data.as_ref().filter(|data| data.bind == Bind::Connection) {
             let row = program.row(data, u64::from(slot), slot);
@@ -210,6 +223,7 @@ impl Session {
         let user = program.user_of(now.slot);
         self.clocks_ns = user.periods_ns.iter().map(|period| now.ns + period).collect();
         self.start(Which::Open, now.ns);
+        self.tell(Note::Opened);
     }
 
     /// Whether an iteration may begin.
@@ -235,6 +249,7 @@ impl Session {
         }
         self.ready_ns = self.ready_ns.max(due_ns);
         self.start(Which::Iterate, due_ns);
+        self.tell(Note::Begun);
         Ok(())
     }
 
@@ -255,6 +270,7 @@ impl Session {
         self.asides.clear();
         self.clocks_ns.clear();
         self.given_up.clear();
+        self.tell(Note::Closed);
         (exchange, thread.filter(|thread| thread.which == Which::Iterate).map(|thread| thread.due_ns))
     }
 

@@ -6,6 +6,9 @@ use super::{Action, Exchange, Now, Session, Thread, View, Waiting, ops};
 impl Session {
     /// Runs one instruction; `None`: go on.
     pub(super) fn step(&mut self, program: &Program, user: &User, now: Now, out: &mut Vec<u8>) -> Option<Action> {
+        if self.script.is_some() {
+            return Some(self.follow_script(program, user, now, out));
+        }
         let Some(thread) = &mut self.thread else { return Some(Action::Wait(None)) };
         let Some(op) = ops(user, thread.which).get(thread.at) else { return Some(self.end(program, user)) };
         match op {
@@ -145,6 +148,9 @@ impl Session {
         self.ready_ns = sent_ns;
         if let Some(exchange) = &mut self.exchange {
             exchange.sent_ns = sent_ns;
+        }
+        if self.script.is_some() {
+            return self.sent_by_script(key, sent_ns);
         }
         match &program.messages[usize::from(message)].reply {
             Some(reply) => self.waiting = Waiting::Reply { key, until_ns: sent_ns + reply.within_ns },

@@ -1,7 +1,7 @@
 //! What is to be done next: asked again and again, until there is something to wait for.
 
 use super::super::{Expect, Message, Op, Payload, Program, Unset, User};
-use super::{Action, After, Lives, Now, Session, Waiting, Which, ops};
+use super::{Action, After, Lives, Note, Now, Session, Waiting, Which, ops};
 use crate::plan::program::OnError;
 use crate::template::ASIDE;
 
@@ -47,6 +47,7 @@ impl Session {
             Waiting::Think { until_ns } if now.ns >= until_ns => {
                 self.ready_ns = until_ns;
                 self.proceed();
+                self.tell(Note::Elapsed);
                 None
             }
             Waiting::Reply { until_ns, .. } | Waiting::Message { until_ns, .. } if now.ns >= until_ns => {
@@ -62,6 +63,9 @@ impl Session {
 
     pub(super) fn timed_out(&mut self, user: &User, until_ns: u64) -> Option<Action> {
         self.ready_ns = until_ns;
+        if self.script.is_some() {
+            return Some(self.missed_by_script());
+        }
         let thread = self.thread.as_ref()?;
         let expect = match ops(user, thread.which).get(thread.at) {
             Some(Op::Await { expect, .. }) => Some(expect),
@@ -95,6 +99,10 @@ impl Session {
 
     /// A step has failed: what the user does then.
     pub(super) fn fail_step(&mut self, user: &User) {
+        if self.script.is_some() {
+            // A rule has failed: the script knows nothing of it and goes on.
+            return;
+        }
         self.exchange = None;
         if let Some(thread) = &mut self.thread {
             thread.failed = true;
@@ -120,6 +128,9 @@ impl Session {
         match thread.which {
             Which::Open => {
                 self.open = !thread.failed;
+                if self.open {
+                    self.after = self.after_script();
+                }
                 Action::Opened { failed: thread.failed }
             }
             Which::Iterate => {
@@ -128,6 +139,7 @@ impl Session {
                 if thread.failed && matches!(user.on_error, OnError::Reconnect | OnError::Abort) {
                     self.after = Some(After::Then(user.on_error));
                 }
+                self.after = self.after_script().or(self.after);
                 Action::Ended { failed: thread.failed, due_ns: thread.due_ns, end_ns: self.ready_ns }
             }
         }

@@ -14,14 +14,8 @@ pub(super) struct View<'v> {
 
 impl Variables for View<'_> {
     fn value(&self, place: u16) -> Option<&[u8]> {
-        let at = usize::from(place);
-        if let Some(value) = self.own.get(at).and_then(Option::as_deref) {
-            return Some(value);
-        }
-        if let (Some(row), Some(column)) = (self.row, self.program.column_of.get(at).copied().flatten()) {
-            return Some(self.program.data.as_ref()?.rows[row][column].as_bytes());
-        }
-        self.program.variables.get(at)?.value.as_deref().map(str::as_bytes)
+        let own = self.own.get(usize::from(place)).and_then(Option::as_deref);
+        own.or_else(|| self.program.initial(self.row, place))
     }
 }
 
@@ -84,7 +78,13 @@ impl Session {
         View { own: &self.own, row: self.row, program }
     }
 
-    pub(super) fn set(&mut self, program: &Program, place: u16, value: Box<[u8]>) {
+    /// What a variable holds.
+    pub fn value<'s>(&'s self, program: &'s Program, place: u16) -> Option<&'s [u8]> {
+        self.own.get(usize::from(place)).and_then(Option::as_deref).or_else(|| program.initial(self.row, place))
+    }
+
+    /// Sets a variable.
+    pub fn set(&mut self, program: &Program, place: u16, value: Box<[u8]>) {
         if self.own.is_empty() {
             self.own = vec![None; program.variables.len()];
         }
