@@ -9,11 +9,11 @@ TYPE_CHECKING = False  # typing itself would take longer to load than all the re
 if TYPE_CHECKING:
     from wsload.api import (
         Connection,
-        ConnectionClosed,
-        ExpectationFailed,
+        ConnectionClosedError,
+        ExpectationError,
         Message,
-        NoMessage,
-        NoReply,
+        NoMessageError,
+        NoReplyError,
         Result,
         Scenario,
         ns,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Connection",
-    "ConnectionClosed",
-    "ExpectationFailed",
+    "ConnectionClosedError",
+    "ExpectationError",
     "Message",
-    "NoMessage",
-    "NoReply",
+    "NoMessageError",
+    "NoReplyError",
     "Result",
     "Scenario",
     "__version__",

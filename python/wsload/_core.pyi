@@ -86,7 +86,7 @@ class Scripts:
     ) -> int:
         """Sends a message; `within_ns`: a reply is awaited, a note tells it. 2: the message has no key."""
     def receive(self, index: int, within_ns: int) -> tuple[bool, bytes] | tuple[int] | None:
-        """A message (is it text, payload) that has come before, (1,) when the connection is gone, None: a note tells."""
+        """A message that came before: is it text, payload. (1,): the connection is gone; None: a note tells it."""
     def iterate(self, index: int) -> int:
         """The opening or the iteration is over. 2: the next one has begun; else a note tells when it does."""
     def think(self, index: int, for_ns: int) -> int: ...

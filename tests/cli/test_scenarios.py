@@ -16,7 +16,7 @@ header       X-Token: {{token}}
 load         3 connections, 100/s, constant, for 10 s
 seed         7
 variable     token = ***
-user; a failed step: next
+user: goes on with the next iteration after a failed step
   iterate
     send message: hi
     think 1 s

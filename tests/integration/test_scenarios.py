@@ -1,19 +1,15 @@
 """A scenario against a service that was written for it, and not by us: what we count is what it counted."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatting import chat
 from servers import run
 from wsload.errors import ExitCode
 
-SERVER = Path(__file__).parents[1] / "chat_server.py"
 CHAT = """
 name: chat
 target: ws://127.0.0.1:{{port}}/ws?room={{room|url}}
@@ -35,32 +31,6 @@ on_message:
     send: {json: {type: pong}, name: pong}
 thresholds: ["response.p99 < 2s", "response[say].p99.9 < 2s", "unanswered == 0", "failed.rate < 0.1%"]
 """
-
-
-class Chat:
-    """The service: where it listens, and once it has ended what it counted and was told."""
-
-    def __init__(self, port: str, log: Path) -> None:
-        self.port = port
-        self.log = log
-        self.counts: dict[str, int] = {}
-
-    @property
-    def said(self) -> list[str]:
-        return sorted(self.log.read_text(encoding="utf-8").splitlines())
-
-
-@contextmanager
-def chat(folder: Path, name: str = "said.log") -> Iterator[Chat]:
-    command = [sys.executable, str(SERVER), str(folder / name)]
-    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        service = Chat(process.stdout.readline().strip(), folder / name)
-        try:
-            yield service
-        finally:
-            output, _ = process.communicate(timeout=30)
-            service.counts = json.loads(output)
 
 
 @pytest.fixture(autouse=True)

@@ -6,22 +6,22 @@ from wsload.api.running import run, run_async
 from wsload.api.scenario import Scenario
 from wsload.engine.connection import (
     Connection,
-    ConnectionClosed,
-    ExpectationFailed,
+    ConnectionClosedError,
+    ExpectationError,
     Message,
-    NoMessage,
-    NoReply,
+    NoMessageError,
+    NoReplyError,
 )
 from wsload.scenario.script import script
 from wsload.units import parse_duration as ns
 
 __all__ = [
     "Connection",
-    "ConnectionClosed",
-    "ExpectationFailed",
+    "ConnectionClosedError",
+    "ExpectationError",
     "Message",
-    "NoMessage",
-    "NoReply",
+    "NoMessageError",
+    "NoReplyError",
     "Result",
     "RunOptions",
     "Scenario",

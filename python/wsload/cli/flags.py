@@ -32,12 +32,12 @@ Target = Annotated[
     str,
     Argument(
         metavar="URL|FILE",
-        help="Where to connect: ws://host:port/path, wss:// for TLS; or a scenario: a .yaml file,"
+        help="Where to connect: ws://host:port/path, wss:// for TLS; or a scenario: a .yaml or .py file,"
         " or the .wsload file of a run to repeat",
         show_default=False,
     ),
 ]
-ScenarioPath = Annotated[Path, Argument(metavar="FILE", help="A scenario (.yaml).", show_default=False)]
+ScenarioPath = Annotated[Path, Argument(metavar="FILE", help="A scenario (.yaml, .py).", show_default=False)]
 Variable = Annotated[
     list[str] | None,
     Option("--var", metavar="NAME=VALUE", help="Variable of the scenario. Repeatable.", rich_help_panel=SCENARIO),

@@ -124,12 +124,12 @@ def _run_once(scenario: "Scenario") -> int:
 def init(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path("scenario.yaml"),
 ) -> int:
-    """Write a scenario to start from, with comments: echo, login, subscribe."""
-    from wsload.scenario.source.starter import STARTER
+    """Write a scenario to start from, with comments: echo, login, subscribe. In Python if FILE ends in .py."""
+    from wsload.scenario.source.starter import PYTHON_STARTER, STARTER
 
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write(STARTER)
+            out.write(PYTHON_STARTER if file.suffix == PYTHON else STARTER)
     except FileExistsError:
         raise UsageError(f"FILE: {file} exists", "Name another, or move it away.") from None
     except OSError as error:

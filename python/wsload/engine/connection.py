@@ -26,19 +26,19 @@ _MOST_AT_ONCE = 64
 _SHOWN = 300
 
 
-class ConnectionClosed(Exception):
+class ConnectionClosedError(Exception):
     """The connection is gone. What leaves a scenario with it has been counted already."""
 
 
-class NoReply(TimeoutError):
+class NoReplyError(TimeoutError):
     """The reply to a message has not come in time; it has been counted as unanswered."""
 
 
-class NoMessage(TimeoutError):
+class NoMessageError(TimeoutError):
     """No message came while one was waited for."""
 
 
-class ExpectationFailed(AssertionError):
+class ExpectationError(AssertionError):
     """A message is not what it should be."""
 
 
@@ -59,12 +59,12 @@ class Message:
         """The payload as JSON.
 
         Raises:
-            ExpectationFailed: it is none.
+            ExpectationError: it is none.
         """
         try:
             return json.loads(self.data)
         except ValueError:
-            raise ExpectationFailed(f"expected JSON, got {self.shown}") from None
+            raise ExpectationError(f"expected JSON, got {self.shown}") from None
 
     @property
     def shown(self) -> str:
@@ -74,7 +74,7 @@ class Message:
     def expect(
         self,
         *,
-        type: Literal["text", "binary"] | None = None,
+        type: Literal["text", "binary"] | None = None,  # noqa: A002 - as in scenario files
         equals: str | bytes | None = None,
         contains: str | bytes | None = None,
         regex: str | None = None,
@@ -83,7 +83,7 @@ class Message:
         """Itself, if all that is given holds; `json`: JSONPath (RFC 9535) to the value that it must find.
 
         Raises:
-            ExpectationFailed: what does not hold, with the message.
+            ExpectationError: what does not hold, with the message.
         """
         unmet = None
         if type is not None and self.is_text != (type == "text"):
@@ -100,7 +100,7 @@ class Message:
                     unmet = f"{path} == {wanted!r}"
                     break
         if unmet is not None:
-            raise ExpectationFailed(f"expected {unmet}, got {self.shown}")
+            raise ExpectationError(f"expected {unmet}, got {self.shown}")
         return self
 
 
@@ -192,21 +192,33 @@ class Shared:
     matches: dict[str | tuple[str, str], int]
 
 
-class Connection:
-    """One WebSocket connection of the run. Everything awaited here is timed in the engine."""
+class Slot:
+    """A connection's place in the run: what lives on when it is opened again."""
 
-    __slots__ = ("core", "index", "number", "_burst", "_ids", "_iterating", "_random", "closing", "shared")
+    __slots__ = ("ids", "index", "number", "random", "shared")
 
     def __init__(self, shared: Shared, index: int) -> None:
         self.shared = shared
-        self.core = shared.core
         self.index = index
-        self.number: int = shared.core.number_of(index)
+        self.number = shared.core.number_of(index)
+        self.ids = 0
+        self.random: random.Random | None = None
+
+
+class Connection:
+    """One WebSocket connection of the run. Everything awaited here is timed in the engine."""
+
+    __slots__ = ("_burst", "_iterating", "_slot", "closing", "core", "index", "number", "shared")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self.shared = slot.shared
+        self.core = slot.shared.core
+        self.index = slot.index
+        self.number: int = slot.number
         """Its number over the whole run, from 0: the same on any number of workers."""
         self._burst = 0
-        self._ids = 0
-        self._iterating = not shared.iterates
-        self._random: random.Random | None = None
+        self._iterating = not slot.shared.iterates
         self.closing = False
 
     @property
@@ -216,21 +228,21 @@ class Connection:
 
     @property
     def random(self) -> random.Random:
-        """Made-up values that are the same whenever the seed is."""
-        if self._random is None:
-            self._random = random.Random(f"{self.shared.seed}:{self.number}")
-        return self._random
+        """Draws the same values whenever the seed is the same, on any number of workers; goes on over reconnects."""
+        if self._slot.random is None:
+            self._slot.random = random.Random(f"{self.shared.seed}:{self.number}")  # noqa: S311 - to be repeated
+        return self._slot.random
 
     def next_id(self) -> int:
         """A number that no other message of the run has."""
-        self._ids += 1
-        return (self._ids - 1) * self.shared.connections + self.number
+        self._slot.ids += 1
+        return (self._slot.ids - 1) * self.shared.connections + self.number
 
     async def send(self, message: Outgoing, *, name: str | None = None) -> None:
         """Sends a message to which no reply is awaited. A dict or a list goes out as JSON.
 
         Raises:
-            ConnectionClosed: it is gone.
+            ConnectionClosedError: it is gone.
         """
         await self._turn()
         self._send(message, name, None, None)
@@ -239,7 +251,7 @@ class Connection:
         """Sends any value as JSON.
 
         Raises:
-            ConnectionClosed: it is gone.
+            ConnectionClosedError: it is gone.
         """
         await self._turn()
         self._send(_dumps(value), name, None, None)
@@ -256,29 +268,29 @@ class Connection:
 
         Args:
             message: text, bytes, or what becomes JSON.
-            match: how its reply is told, as for --match: `json:$.id`, `regex:…`, `echo`; or a pair, for what is sent and
-                for what is received. By default the next message that no rule takes is the reply.
+            match: how its reply is told, as for --match: `json:$.id`, `regex:…`, `echo`; or a pair: in what is sent, in
+                what is received. By default the next message that no rule takes is the reply.
             name: of the exchange.
             within: how long the reply may take; the scenario's reply time-out by default.
 
         Raises:
-            NoReply: it has not come in time.
-            ConnectionClosed: the connection is gone.
+            NoReplyError: it has not come in time.
+            ConnectionClosedError: the connection is gone.
         """
         await self._turn()
         within_ns = self.shared.reply_timeout_ns if within is None else span_ns(within)
         self._send(message, name, within_ns, None if match is None else self._match(match))
         found = await PENDING
         if found is None:
-            raise NoReply(f"no reply within {within_ns / 1e9:g} s")
+            raise NoReplyError(f"no reply within {within_ns / 1e9:g} s")
         return Message(found[1], found[0])
 
     async def receive(self, *, within: Span | None = None) -> Message:
         """The next message that no rule takes. Up to 32 messages that came earlier are kept for it.
 
         Raises:
-            NoMessage: none came in time.
-            ConnectionClosed: the connection is gone.
+            NoMessageError: none came in time.
+            ConnectionClosedError: the connection is gone.
         """
         await self._turn()
         within_ns = self.shared.reply_timeout_ns if within is None else span_ns(within)
@@ -286,23 +298,23 @@ class Connection:
         if found is None:
             found = await PENDING
             if found is None:
-                raise NoMessage(f"no message within {within_ns / 1e9:g} s")
+                raise NoMessageError(f"no message within {within_ns / 1e9:g} s")
         elif len(found) == 1:
-            raise ConnectionClosed
+            raise ConnectionClosedError
         return Message(found[1], found[0])
 
     async def expect(self, *, within: Span | None = None, **what: Any) -> Message:
         """The next message, which must be as `Message.expect` says.
 
         Raises:
-            ExpectationFailed: it is another.
-            NoMessage, ConnectionClosed: as for `receive`.
+            ExpectationError: it is another.
+            NoMessageError, ConnectionClosedError: as for `receive`.
         """
         try:
             return (await self.receive(within=within)).expect(**what)
-        except NoMessage as error:
+        except NoMessageError as error:
             wanted = ", ".join(f"{key}={value!r}" for key, value in what.items()) or "a message"
-            raise ExpectationFailed(f"expected {wanted}: {error}") from None
+            raise ExpectationError(f"expected {wanted}: {error}") from None
 
     async def iterations(self) -> AsyncIterator[int]:
         """Waits for the schedule to begin the next iteration, again and again until the run or the connection ends.
@@ -322,7 +334,7 @@ class Connection:
             if begun != OTHER:
                 try:
                     await PENDING
-                except ConnectionClosed:
+                except ConnectionClosedError:
                     return
             yield number
             number += 1
@@ -331,7 +343,7 @@ class Connection:
         """Waits. Unlike `asyncio.sleep`, on the engine's clock.
 
         Raises:
-            ConnectionClosed: the connection went meanwhile.
+            ConnectionClosedError: the connection went meanwhile.
         """
         await self._wait(self.core.think(self.index, span_ns(span)))
 
@@ -366,14 +378,17 @@ class Connection:
 
     def _done(self, asked: int) -> None:
         if asked == GONE:
-            raise ConnectionClosed
+            raise ConnectionClosedError
 
     def _send(self, message: Outgoing, name: str | None, within_ns: int | None, match: int | None) -> None:
         text = not isinstance(message, bytes | bytearray)
-        payload = message.encode() if isinstance(message, str) else message if not text else _dumps(message)
-        asked = self.core.send(self.index, bytes(payload), text, self._name(name), within_ns, match)
+        if isinstance(message, bytes | bytearray):
+            payload = bytes(message)
+        else:
+            payload = message.encode() if isinstance(message, str) else _dumps(message)
+        asked = self.core.send(self.index, payload, text, self._name(name), within_ns, match)
         if asked == GONE:
-            raise ConnectionClosed
+            raise ConnectionClosedError
         if asked == OTHER:
             raise ValueError(f"match: the message has no such part: {payload[:_SHOWN]!r}")
 

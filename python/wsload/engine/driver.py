@@ -8,23 +8,27 @@ import asyncio
 import traceback
 from collections.abc import Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from wsload._core import Scripts, Shard
 from wsload.engine.connection import (
     PENDING,
     Connection,
-    ConnectionClosed,
-    ExpectationFailed,
-    NoReply,
+    ConnectionClosedError,
+    ExpectationError,
+    NoReplyError,
     Shared,
+    Slot,
 )
 from wsload.scenario.script import function_of
 
 OPENED, BEGUN, MESSAGE, ELAPSED, MISSED, CLOSED = range(6)
 _ROUNDS = 4
 """Of what is told at once, before the sockets have their turn."""
-_MAX_TRACEBACK = 4_000
+_MAX_TRACEBACK = 480
+"""Characters, the last ones: the engine keeps 512 bytes of an example."""
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 class Driver:
@@ -45,6 +49,7 @@ class Driver:
             iterates=program["script"]["iterates"],
             matches={},
         )
+        self._slots: dict[int, Slot] = {}
         self._running: dict[int, tuple[Connection, Coroutine[Any, Any, None]]] = {}
         self._elsewhere: set[int] = set()
         """Connections whose script waits for something of its own."""
@@ -71,7 +76,10 @@ class Driver:
         self._running.clear()
 
     def _begin(self, index: int) -> None:
-        connection = Connection(self._shared, index)
+        slot = self._slots.get(index)
+        if slot is None:
+            slot = self._slots[index] = Slot(self._shared, index)
+        connection = Connection(slot)
         coroutine = cast("Coroutine[Any, Any, None]", self._function(connection))
         self._running[index] = (connection, coroutine)
         self._resume(index, None)
@@ -84,19 +92,16 @@ class Driver:
             # It is what the script asked for.
             self._resume(index, None)
         else:
-            self._resume(index, ConnectionClosed())
+            self._resume(index, ConnectionClosedError())
 
     def _resume(self, index: int, value: Any) -> None:
         connection, coroutine = self._running[index]
         connection.waited()
         try:
-            if isinstance(value, BaseException):
-                awaited = coroutine.throw(value)
-            else:
-                awaited = coroutine.send(value)
+            awaited = coroutine.throw(value) if isinstance(value, BaseException) else coroutine.send(value)
         except StopIteration:
             self._over(index, None)
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it is counted and told
             self._over(index, error)
         else:
             if awaited is not PENDING:
@@ -113,7 +118,8 @@ class Driver:
             self._elsewhere.add(index)
             awaited.add_done_callback(partial(self._back, index, self._running[index][1]))
         else:
-            error = TypeError(f"a scenario cannot wait for {type(awaited).__name__}; it waits for ws.… or asyncio futures")
+            what = type(awaited).__name__
+            error = TypeError(f"a scenario cannot wait for {what}: only for ws.… and futures of asyncio")
             self._resume(index, error)
 
     def _back(self, index: int, coroutine: Coroutine[Any, Any, None], _: object) -> None:
@@ -128,10 +134,10 @@ class Driver:
 
     def _over(self, index: int, error: BaseException | None) -> None:
         del self._running[index]
-        if isinstance(error, ConnectionClosed):
+        if isinstance(error, ConnectionClosedError):
             # It has been counted when it happened.
             return
-        if error is None or isinstance(error, NoReply):
+        if error is None or isinstance(error, NoReplyError):
             self._core.over(index, error is not None, None, False)
         else:
             told = (self._where(error), _told(error, self._file))
@@ -149,9 +155,13 @@ class Driver:
 def _told(error: BaseException, file: str) -> str:
     """What a person is told: an expectation says it itself, everything else is its traceback from the script on."""
     said = str(error)
-    if isinstance(error, ExpectationFailed) and said:
+    if isinstance(error, ExpectationError) and said:
         return said
     frames = traceback.extract_tb(error.__traceback__)
-    first = next((at for at, one in enumerate(frames) if one.filename == file), 0)
-    lines = [*traceback.format_list(frames[first:]), *traceback.format_exception_only(error)]
-    return "".join(lines)[-_MAX_TRACEBACK:].strip()
+    own = [at for at, one in enumerate(frames) if one.filename == file]
+    if isinstance(error, AssertionError) and own:
+        return f"{frames[own[-1]].line}{': ' if said else ''}{said}"
+    # What lies within wsload says nothing to the script's author.
+    shown = [one for one in frames[own[0] if own else 0 :] if not one.filename.startswith(_PACKAGE)]
+    lines = [f"{Path(one.filename).name}:{one.lineno} in {one.name}: {one.line}\n" for one in shown]
+    return "".join([*lines, *traceback.format_exception_only(error)])[-_MAX_TRACEBACK:].strip()

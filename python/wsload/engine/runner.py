@@ -1,6 +1,7 @@
 """One run from scenario to summary: limits checked, file written, signals heeded, exit code decided."""
 
 import asyncio
+import contextlib
 import re
 import signal
 from dataclasses import dataclass, field, replace
@@ -22,12 +23,14 @@ from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary,
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
 from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
+from wsload.scenario.script import set_up, tear_down
 from wsload.scenario.thresholds import check_message_names
 from wsload.units import format_duration
 
 if TYPE_CHECKING:
-    from wsload.results.thresholds import ThresholdResult
+    from collections.abc import Callable, Iterator
 
+    from wsload.results.thresholds import ThresholdResult
 
 REMEDIES = {
     "--message": r"A literal {{ is written \{{.",
@@ -96,11 +99,12 @@ def execute(request: RunRequest, listener: Listener | None = None, *, heed_signa
         RunFileError: its file cannot be created; nothing was started.
         EngineError: no worker could be started.
     """
-    run = _prepare(request, listener)
-    try:
-        return uvloop.run(run.play(heed_signals=heed_signals))
-    finally:
-        run.close()
+    with _hooks(request.scenario):
+        run = _prepare(request, listener)
+        try:
+            return uvloop.run(run.play(heed_signals=heed_signals))
+        finally:
+            run.close()
 
 
 async def execute_async(request: RunRequest, listener: Listener | None = None) -> RunResult:
@@ -111,11 +115,34 @@ async def execute_async(request: RunRequest, listener: Listener | None = None) -
     Raises:
         UsageError, RunFileError, EngineError: as for `execute`.
     """
-    run = _prepare(request, listener)
+    with _hooks(request.scenario):
+        run = _prepare(request, listener)
+        try:
+            return await run.play(heed_signals=False)
+        finally:
+            run.close()
+
+
+@contextlib.contextmanager
+def _hooks(scenario: Scenario) -> "Iterator[None]":
+    """What a script wants done when its run is over."""
     try:
-        return await run.play(heed_signals=False)
+        yield
     finally:
-        run.close()
+        if scenario.program and scenario.program.script:
+            tear_down(scenario.program.script.path)
+
+
+def _set_up(plan: Plan) -> Plan:
+    """The plan with the values that a script's setup gives."""
+    program = plan.program
+    if program is None or program.script is None:
+        return plan
+    given = set_up(program.script.path, [one.name for one in program.variables])
+    variables = tuple(
+        one.model_copy(update={"value": given[one.name]}) if one.name in given else one for one in program.variables
+    )
+    return plan.model_copy(update={"program": program.model_copy(update={"variables": variables})})
 
 
 def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
@@ -128,6 +155,7 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
         check_message_names(parse_thresholds(request.scenario.thresholds), known)
         check_message_names([alert.threshold for alert in request.alarm.alerts], known, "--alert")
     capacity.check(plan, workers, here)
+    plan = _set_up(plan)
     watch = Watch.of(request.watch)
     before = None
     if request.resume and request.output is not None:

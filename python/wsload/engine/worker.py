@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -94,19 +94,7 @@ class Worker:
     def _obey(self, command: dict[str, object]) -> None:
         match command:
             case {"do": "plan", "plan": dict(plan), "worker": int(worker), "workers": int(workers)}:
-                self._shard = Shard(json.dumps(plan), worker, workers)
-                scripted = bool((plan.get("program") or {}).get("script"))
-                if scripted:
-                    from wsload.engine.driver import Driver
-
-                    self._driver = Driver(self._shard, plan)
-                self._loop.add_reader(self._shard.fileno(), self._poll)
-                # From here on every pause of the loop is a pause of the load.
-                gc.collect()
-                gc.freeze()
-                if not scripted:
-                    gc.disable()
-                self._tell_state()
+                self._set_up(plan, worker, workers)
             case {"do": "connect" | "fail_dns"} if self._shard and self._shard.state() != "idle":
                 # Stopped before it began.
                 pass
@@ -131,6 +119,21 @@ class Worker:
                 self._collect()
             case _:
                 raise ValueError(f"unknown command: {command}")
+
+    def _set_up(self, plan: dict[str, Any], worker: int, workers: int) -> None:
+        self._shard = Shard(json.dumps(plan), worker, workers)
+        if (plan.get("program") or {}).get("script"):
+            from wsload.engine.driver import Driver
+
+            self._driver = Driver(self._shard, plan)
+        self._loop.add_reader(self._shard.fileno(), self._poll)
+        # From here on every pause of the loop is a pause of the load.
+        gc.collect()
+        gc.freeze()
+        # A script may leave cycles behind, with every exception for one.
+        if self._driver is None:
+            gc.disable()
+        self._tell_state()
 
     def _poll(self) -> None:
         # The hottest line of the Python side: once per wake-up, never per message.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from wsload.report.text import printable, shortened
 from wsload.scenario import Scenario, build_plan, redact_url
@@ -119,9 +120,21 @@ def _variables(program: Program, rows: int) -> Iterator[str]:
 
 
 def _users(program: Program) -> Iterator[str]:
+    if program.script:
+        paced = "iterations paced by the load" if program.script.iterates else "no iterations: it paces itself"
+        yield f"script       {program.script.function} in {Path(program.script.path).name}, {paced}"
+        for name in program.names:
+            yield f"exchange     {name.name}{'' if name.total else ', beside the iterations'}"
     for user in program.users:
         share = f", weight {user.weight}" if len(program.users) > 1 else ""
-        yield f"{user.name}{share}; a failed step: {user.on_error}"
+        failed = {
+            "ignore": "goes on after a failed step",
+            "next": "goes on with the next iteration after a failed step",
+            "reconnect": "reconnects after a failed step",
+            "abort": "ends after a failed step",
+        }[user.on_error]
+        if not program.script:
+            yield f"{user.name}{share}: {failed}"
         for title, steps in (("on_open", user.on_open), ("iterate", user.iterate)):
             if steps:
                 yield f"  {title}"

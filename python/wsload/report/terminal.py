@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wsload.report.remedies import remedy, title
-from wsload.report.text import flow, grid, latency_column, printable, shortened
+from wsload.report.text import flow, grid, latency_column, printable, printable_lines, shortened
 from wsload.report.watched import watched_words
 from wsload.results import Stats, Summary
 from wsload.results.summary import FailureSummary, Recovery
@@ -25,6 +25,7 @@ PIPED_WIDTH = 110
 MIN_WIDTH = 60
 MAX_FAILURES = 8
 MAX_EXAMPLE = 240
+MAX_TRACEBACK_LINES = 12
 MAX_THRESHOLD = 48
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
@@ -342,6 +343,9 @@ def _failure(failure: FailureSummary, label: str, width: int) -> list[Text]:
     what = f"{format_count(failure.count)} × {title(failure.kind, printable(failure.detail))}"
     when = f"first at {failure.first_ns / 1e9:.1f} s" if failure.first_ns >= 0 else "first while connecting"
     lines = _lines(label, [f"{what}, {when}"], "red")
+    if failure.kind == "script_failed":
+        told = printable_lines(failure.example).splitlines()[-MAX_TRACEBACK_LINES:]
+        return lines + _lines("", [shortened(line, width - MARGIN - 2) for line in told], indent=2)
     example = shortened(printable(failure.example), MAX_EXAMPLE)
     return lines + (_lines("", flow(example.split(), width - MARGIN - 2, " ", 0), indent=2) if example else [])
 

@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(char if _is_harmless(char) else f"\\u{{{ord(char):x}}}" for char in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same for what has lines of its own, such as a traceback."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def shortened(text: str, length: int) -> str:
     """At most so many characters, with a sign that there were more."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -6,9 +6,10 @@ The file is imported twice: by the command, which reads the options, and by each
 import ast
 import hashlib
 import inspect
+import json
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,8 @@ _MARK = "__wsload_script__"
 _NAMED = {"send", "send_json", "request"}
 
 Function = Callable[..., Awaitable[None]]
+Setup = Callable[[], dict[str, Any] | None]
+Teardown = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Spec:
     options: dict[str, Any]
     names: tuple[str, ...]
     aside: tuple[str, ...]
+    setup: Setup | None = None
+    teardown: Teardown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,20 @@ class Loaded:
     """Line and column of the decorator's keywords and of what is written out in them."""
 
 
-def script(*, names: Sequence[str] = (), aside: Sequence[str] = (), **options: Any) -> Callable[[Function], Function]:
+_loaded: dict[str, Loaded] = {}
+"""By path: a run calls the hooks of the file from which its scenario was made."""
+_set_up: set[str] = set()
+"""Paths of those whose teardown is to follow."""
+
+
+def script(
+    *,
+    names: Sequence[str] = (),
+    aside: Sequence[str] = (),
+    setup: Setup | None = None,
+    teardown: Teardown | None = None,
+    **options: Any,
+) -> Callable[[Function], Function]:
     """Marks an `async def` as the scenario of its file: it runs once on each connection, with a `wsload.Connection`.
 
     `options` are the keys of a scenario file (docs/scenarios.md) but for `on_open`, `iterate` and `users`, which the
@@ -60,11 +78,13 @@ def script(*, names: Sequence[str] = (), aside: Sequence[str] = (), **options: A
     Args:
         names: names of exchanges, where they are not written as `name="…"` in the file.
         aside: those that do not count in the totals, as those of `on_open` do not.
+        setup: called once before the run; it may return values for variables that are declared as None.
+        teardown: called once when the run is over, however it ended.
         options: as in a scenario file.
     """
 
     def mark(function: Function) -> Function:
-        setattr(function, _MARK, Spec(options, tuple(names), tuple(aside)))
+        setattr(function, _MARK, Spec(options, tuple(names), tuple(aside), setup, teardown))
         return function
 
     return mark
@@ -94,7 +114,7 @@ def load_script(path: Path) -> Loaded:
     )
     spec: Spec = getattr(function, _MARK)
     iterates = any(_is_iterations(one) for one in ast.walk(tree))
-    return Loaded(
+    made = Loaded(
         path=path,
         sha256=hashlib.sha256(source.encode()).hexdigest(),
         spec=spec,
@@ -103,6 +123,63 @@ def load_script(path: Path) -> Loaded:
         names=_names(tree, node, spec, iterates=iterates),
         places=_places(node) if node else {},
     )
+    for hook in (spec.setup, spec.teardown):
+        if hook is not None and inspect.iscoroutinefunction(hook):
+            remedy = "It is called once, beside the run: write 'def', and asyncio.run(...) in it."
+            raise UsageError(f"{path}:{hook.__code__.co_firstlineno}: {hook.__name__} is a coroutine function", remedy)
+    _loaded[str(path.resolve())] = made
+    return made
+
+
+def set_up(path: str, variables: Collection[str]) -> dict[str, str]:
+    """Calls a script's setup: values for its variables.
+
+    Raises:
+        UsageError: it raised an exception, or gives what is no variable.
+    """
+    hook = _loaded[path].spec.setup if path in _loaded else None
+    _set_up.add(path)
+    if hook is None:
+        return {}
+    try:
+        given = hook() or {}
+    except Exception as error:
+        raise _of_hook(path, "setup", error) from error
+    if not isinstance(given, dict):
+        raise UsageError(f"{path}: setup: it gives {type(given).__name__}", "Return a dict of variables, or nothing.")
+    for name in given:
+        if name not in variables:
+            known = ", ".join(variables) or "none"
+            what = f"{path}: setup: there is no variable {name}"
+            raise UsageError(what, f"Declare it: variables={{...}} has {known}.")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+
+
+def tear_down(path: str) -> None:
+    """Calls a script's teardown, if the run came as far as its setup.
+
+    Raises:
+        UsageError: it raised an exception.
+    """
+    hook = _loaded[path].spec.teardown if path in _set_up else None
+    _set_up.discard(path)
+    if hook is not None:
+        try:
+            hook()
+        except Exception as error:
+            raise _of_hook(path, "teardown", error) from error
+
+
+def _of_hook(path: str, name: str, error: Exception) -> UsageError:
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename in {path, _given(path)}]
+    where = f"{_given(path)}:{frames[-1].lineno}" if frames else _given(path)
+    said = "".join(traceback.format_exception_only(error)).strip()
+    return UsageError(f"{where}: {name}: {said}", "It was raised while the function was called.")
+
+
+def _given(path: str) -> str:
+    """A path as the user gave it."""
+    return str(_loaded[path].path) if path in _loaded else path
 
 
 def function_of(path: str, name: str) -> Function:
@@ -132,13 +209,13 @@ def _import(path: Path, source: str) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, str(path), "exec"), vars(module))
+        exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102 - the user's own file
     except SyntaxError as error:
         where = f"{error.filename}:{error.lineno}:{error.offset or 1}"
         raise UsageError(f"{where}: {error.msg}", "Python cannot read it.") from None
     except UsageError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the file's
         frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename == str(path)]
         where = f"{path}:{frames[-1].lineno}" if frames else str(path)
         said = "".join(traceback.format_exception_only(error)).strip()
@@ -185,9 +262,7 @@ def _places(function: ast.AsyncFunctionDef) -> dict[tuple[str | int, ...], tuple
     return places
 
 
-def _place(
-    node: ast.expr, place: tuple[str | int, ...], places: dict[tuple[str | int, ...], tuple[int, int]]
-) -> None:
+def _place(node: ast.expr, place: tuple[str | int, ...], places: dict[tuple[str | int, ...], tuple[int, int]]) -> None:
     places[place] = (node.lineno, node.col_offset + 1)
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):

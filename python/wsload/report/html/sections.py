@@ -8,7 +8,7 @@ from wsload.report.export.junit import threshold_cases, what_is_wrong
 from wsload.report.html.charts import RUN_COLOURS, Run
 from wsload.report.remedies import remedy, title
 from wsload.report.terminal import PERCENTILES, load_words, suspect_words
-from wsload.report.text import printable, shortened
+from wsload.report.text import printable, printable_lines, shortened
 from wsload.results import Distribution, Stats, Summary
 from wsload.units import format_bytes, format_count, format_duration, format_latency, format_rate
 
@@ -42,11 +42,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def printable_lines(text: str) -> str:
-    """Text of a stranger over several lines."""
-    return "\n".join(printable(line) for line in text.split("\n"))
-
-
 def sections(runs: Sequence[Run], *, live: bool = False) -> dict[str, Any]:
     """All that the templates name, but the charts."""
     return {
@@ -76,7 +71,9 @@ def _run(run: Run, number: int, *, live: bool) -> dict[str, Any]:
                 "count": one.count,
                 "title": printable(title(one.kind, one.detail)),
                 "first": f"{one.first_ns / 1e9:.1f} s" if one.first_ns >= 0 else "while connecting",
-                "example": shortened(printable(one.example), MAX_EXAMPLE),
+                "example": shortened(
+                    printable_lines(one.example) if one.kind == "script_failed" else printable(one.example), MAX_EXAMPLE
+                ),
                 "remedy": remedy(one.kind, one.detail),
             }
             for one in summary.failures

@@ -1,4 +1,4 @@
-"""Scenario files: YAML, or Python, in, `Scenario` with its compiled program out. The language is written in docs/scenarios.md."""
+"""Scenario files: YAML or Python in, `Scenario` with its compiled program out. docs/scenarios.md has the language."""
 
 from wsload.scenario.source.load import Inputs, Overrides, load_scenario
 from wsload.scenario.source.repeat import repeat_scenario

@@ -91,7 +91,8 @@ class Compiler:
             named.add(users[-1].name)
         if sum(user.weight for user in users) == 0:
             self.problems.add(("users",), "no user has a weight above 0", "Give one 'weight: 1'.")
-        if not self.scripted and not any(user.on_open or user.iterate or user.on_message or user.every for user, _ in self._users()):
+        does = any(user.on_open or user.iterate or user.on_message or user.every for user, _ in self._users())
+        if not (does or self.scripted):
             self.problems.add((), "nothing is done", "Add 'iterate:' with steps, such as '- send: {text: hello}'.")
         names, messages = self.messages.compiled()
         data = self._data(self.file.data)

@@ -150,6 +150,8 @@ def compile_tree(
     file = read_shape(tree, problems)
     rows = _rows(file, path.parent, problems)
     names = _names(file, inputs, rows, problems)
+    if scripted:
+        names.set_later()
     reply_timeout_ns = overrides.top.get("reply_timeout_ns", file.reply_timeout)
     reply_timeout_ns = _DEFAULT_REPLY_TIMEOUT_NS if reply_timeout_ns is None else reply_timeout_ns
     conditions = ConditionCompiler(names, problems, reply_timeout_ns)

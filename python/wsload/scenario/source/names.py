@@ -111,6 +111,12 @@ class Names:
             self._table[name] = Variable(name=name, value=value, lives=lives, secret=name in self.secrets)
         return list(self._table).index(name)
 
+    def set_later(self) -> None:
+        """Variables without a value get one from a script."""
+        for name in [name for name, value in self.known.items() if value is None]:
+            del self.known[name]
+            self.declare(name, "slot", ("variables", name))
+
     def use_all(self) -> None:
         """Every variable may be asked for during the run: a script can."""
         for name in self._all_names():

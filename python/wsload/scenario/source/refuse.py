@@ -55,7 +55,7 @@ def _refusal(user: dict[str, Any], messages: list[dict[str, Any]], variables: li
         "messages": messages,
         "users": [{**plain, "on_error": "next", **user}],
         "handshake_template": False,
-    "script": None,
+        "script": None,
     }
     try:
         _core.check_plan(json.dumps({**_frame(), "program": program}))

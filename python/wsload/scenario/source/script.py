@@ -41,9 +41,7 @@ def _scripted(program: Program, loaded: Loaded) -> Program:
     """The program of the options, its rules and clocks, with the function's names of exchanges beside theirs."""
     known = [one.name for one in program.names]
     added = tuple(Name(name=name, total=total) for name, total in loaded.names.items() if name not in known)
-    script = Script(
-        path=str(loaded.path.resolve()), function=loaded.function.__name__, iterates=loaded.iterates
-    )
+    script = Script(path=str(loaded.path.resolve()), function=loaded.function.__name__, iterates=loaded.iterates)
     return program.model_copy(update={"names": (*program.names, *added), "script": script})
 
 
@@ -74,5 +72,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} is no value for an option")
-
-

@@ -1,4 +1,4 @@
-"""The scenario that `wsload init` writes."""
+"""The scenarios that `wsload init` writes."""
 
 STARTER = """\
 # A wsload scenario. Check it: `wsload check FILE`; run it: `wsload run FILE`.
@@ -43,4 +43,28 @@ load:
 thresholds:                 # exit code 99 where one does not hold
   - response[say].p99 < 200ms
   - unanswered == 0
+"""
+
+PYTHON_STARTER = """\
+# A wsload scenario in Python. Check it: `wsload check FILE`; run it: `wsload run FILE`. docs/scripts.md has the rest.
+# It works against the embedded server: `wsload serve echo --port 9000`.
+import wsload
+
+
+@wsload.script(
+    target="ws://{{host}}/",
+    # From outside: --var token=..., --env-file FILE. Secrets are never stored, never printed.
+    variables={"host": "localhost:9000", "token": "change-me"},
+    secrets=["token"],
+    # "rate": "1k/s" makes it an open loop: iterations are due on a schedule.
+    load={"connections": 10, "duration": "10s"},
+    on_message=[{"when": {"json": {"$.type": "ping"}}, "send": {"json": {"type": "pong"}}}],
+    thresholds=["response[say].p99 < 200ms", "unanswered == 0"],
+)
+async def chat(ws: wsload.Connection) -> None:
+    hello = await ws.request({"type": "login", "token": ws.variables["token"]}, name="login")
+    hello.expect(json={"$.type": "login"})
+    async for _ in ws.iterations():
+        message = {"id": ws.next_id(), "type": "say", "text": f"{ws.random.getrandbits(64):x}"}
+        await ws.request(message, match="json:$.id", name="say", within="2s")
 """

@@ -261,7 +261,8 @@ impl Session {
             _ => false,
         };
         if !taken {
-            let late = |(key, source, _): &(u64, Arc<KeySource>, Exchange)| source.key_of(message.payload) == Some(*key);
+            let late =
+                |(key, source, _): &(u64, Arc<KeySource>, Exchange)| source.key_of(message.payload) == Some(*key);
             if let Some(place) = script.given_up.iter().position(late) {
                 return script.given_up.remove(place).map_or(Taken::Push, |(_, _, exchange)| Taken::Late(exchange));
             }
@@ -295,5 +296,225 @@ impl Session {
     /// What follows the end of a script whose connection lives on.
     pub(super) fn after_script(&mut self) -> Option<After> {
         self.script.as_mut()?.then.take().map(After::Then)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{Handshake, Target, program as plan};
+
+    const MS: u64 = 1_000_000;
+
+    fn program(iterates: bool, on_error: &str, on_message: &serde_json::Value) -> Program {
+        let program: plan::Program = serde_json::from_value(json!({
+            "names": [{"name": "say", "total": true}],
+            "variables": [{"name": "token", "value": "s3cret", "lives": "connection", "secret": true}],
+            "data": null,
+            "messages": [],
+            "users": [{
+                "name": "u", "weight": 1, "on_open": [], "iterate": [], "on_message": on_message, "every": [],
+                "on_error": on_error,
+            }],
+            "handshake_template": false,
+            "script": {"path": "a.py", "function": "f", "iterates": iterates},
+        }))
+        .unwrap();
+        let target = Target { host: "h".into(), port: 80, resource: "/".into(), host_header: "h".into() };
+        let handshake: Handshake = serde_json::from_value(json!({
+            "headers": [], "cookies": [], "keep_cookies": false, "subprotocols": [], "require_subprotocol": false,
+            "origin": null, "compression": null,
+        }))
+        .unwrap();
+        Program::compile(&program, (&target, &handshake), (1, 1)).unwrap()
+    }
+
+    struct End {
+        program: Program,
+        session: Session,
+    }
+
+    impl End {
+        /// An open connection whose script has been told so.
+        fn open(on_error: &str) -> Self {
+            let program = program(true, on_error, &json!([]));
+            let mut session = Session::new(&program, 0).unwrap();
+            session.opened(&program, now(0));
+            assert_eq!(session.take_note(), Some(Note::Opened));
+            Self { program, session }
+        }
+
+        fn next(&mut self, ns: u64) -> Action {
+            self.session.next(&self.program, now(ns), &mut Vec::new())
+        }
+
+        fn asks(&mut self, command: Command, ns: u64) -> Action {
+            self.session.ask(command);
+            self.next(ns)
+        }
+
+        fn hears(&mut self, payload: &[u8], ns: u64) -> Taken {
+            let message = Incoming { opcode: Opcode::Text, payload };
+            self.session.hear(&self.program, message, ns, now(ns))
+        }
+
+        /// In an iteration that was due at `due_ns`.
+        fn iterates(&mut self, due_ns: u64) {
+            self.asks(Command::Iterate, due_ns);
+            self.session.begin(&self.program, due_ns, 0).unwrap();
+            assert_eq!(self.session.take_note(), Some(Note::Begun));
+        }
+
+        fn sends(&mut self, payload: &[u8], ns: u64) -> Action {
+            let source = Arc::new(KeySource::json("$.id").unwrap());
+            let key = source.key_of(payload).map(|key| (key, source));
+            let reply = Some(Awaited { key, within_ns: 100 * MS });
+            let action = self.asks(Command::Send { opcode: Opcode::Text, name: 0, payload: payload.into(), reply }, ns);
+            self.session.sent(&self.program, ns);
+            action
+        }
+    }
+
+    fn now(ns: u64) -> Now {
+        Now { ns, unix_ns: ns, slot: 0 }
+    }
+
+    fn text(payload: &[u8]) -> Note {
+        Note::Message(Opcode::Text, payload.into())
+    }
+
+    #[test]
+    fn the_first_message_of_an_iteration_counts_from_when_it_was_due_the_next_from_the_reply_before() {
+        let mut end = End::open("next");
+        assert_eq!(end.asks(Command::Iterate, 5), Action::Opened { failed: false });
+        assert!(end.session.is_free());
+        end.session.begin(&end.program, 10, 0).unwrap();
+        assert_eq!(end.session.take_note(), Some(Note::Begun));
+        let send =
+            |intended_ns: u64, able_ns: u64| Action::Send { opcode: Opcode::Text, name: 0, intended_ns, able_ns };
+        assert_eq!(end.sends(br#"{"id": 1}"#, 12), send(10, 10));
+        let reply = br#"{"id": 1, "ok": true}"#;
+        assert_eq!(end.hears(reply, 20), Taken::Answer(Exchange { name: 0, intended_ns: 10, sent_ns: 12 }));
+        assert_eq!(end.session.take_note(), Some(text(reply)));
+        assert_eq!(end.sends(br#"{"id": 2}"#, 25), send(20, 20));
+        end.hears(br#"{"id": 2}"#, 30);
+        assert_eq!(end.asks(Command::Iterate, 31), Action::Ended { failed: false, due_ns: 10, end_ns: 30 });
+    }
+
+    #[test]
+    fn a_reply_is_told_by_its_key_and_what_comes_before_it_is_kept_for_whoever_asks() {
+        let mut end = End::open("next");
+        end.iterates(0);
+        end.sends(br#"{"id": 1}"#, 1);
+        assert_eq!(end.hears(b"news", 2), Taken::Taken);
+        assert!(matches!(end.hears(br#"{"id": 1}"#, 3), Taken::Answer(_)));
+        assert_eq!(end.session.take_kept(), Some((Opcode::Text, (*b"news").into())));
+        assert_eq!(end.session.take_kept(), None);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_kept_within_bounds_and_is_a_push_beyond() {
+        let mut end = End::open("next");
+        for _ in 0..MAX_KEPT {
+            assert_eq!(end.hears(b"x", 1), Taken::Taken);
+        }
+        assert_eq!(end.hears(b"x", 1), Taken::Push);
+        let mut end = End::open("next");
+        assert_eq!(end.hears(&[b'x'; 2 * MAX_KEPT_BYTES], 1), Taken::Taken);
+        assert_eq!(end.hears(b"x", 1), Taken::Push);
+    }
+
+    #[test]
+    fn a_reply_that_does_not_come_in_time_is_unanswered_and_known_when_it_is_late() {
+        let mut end = End::open("next");
+        end.iterates(0);
+        end.sends(br#"{"id": 1}"#, 1);
+        let exchange = Exchange { name: 0, intended_ns: 0, sent_ns: 1 };
+        assert_eq!(end.next(1 + 100 * MS), Action::Unanswered(exchange));
+        assert_eq!(end.session.take_note(), Some(Note::Missed));
+        assert_eq!(end.hears(br#"{"id": 1}"#, 200 * MS), Taken::Late(exchange));
+        assert!(!end.session.has_notes());
+    }
+
+    #[test]
+    fn waiting_for_a_message_or_a_time_ends_in_virtual_time() {
+        let mut end = End::open("next");
+        assert_eq!(end.asks(Command::Receive { within_ns: 10 }, 5), Action::Wait(Some(15)));
+        assert_eq!(end.next(15), Action::Wait(None));
+        assert_eq!(end.session.take_note(), Some(Note::Missed));
+        assert_eq!(end.asks(Command::Think { for_ns: 10 }, 20), Action::Wait(Some(30)));
+        assert_eq!(end.next(30), Action::Wait(None));
+        assert_eq!(end.session.take_note(), Some(Note::Elapsed));
+        end.asks(Command::Receive { within_ns: 10 }, 40);
+        assert_eq!(end.hears(b"hi", 41), Taken::Taken);
+        assert_eq!(end.session.take_note(), Some(text(b"hi")));
+    }
+
+    #[test]
+    fn an_exception_fails_the_iteration_and_the_connection_is_opened_again() {
+        let mut end = End::open("next");
+        end.iterates(7);
+        let told = Some(("KeyError, line 3".to_owned(), "KeyError: 's3cret'".to_owned()));
+        let action = end.asks(Command::Over { failed: true, told, expected: false }, 9);
+        let (detail, example) = ("KeyError, line 3".to_owned(), "KeyError: '***token***'".to_owned());
+        assert_eq!(action, Action::ScriptFailed { detail, example });
+        assert!(matches!(end.next(9), Action::Ended { failed: true, due_ns: 7, .. }));
+        assert_eq!(end.next(9), Action::Reconnect);
+        assert!(!end.session.has_script());
+    }
+
+    #[test]
+    fn a_script_that_gives_up_before_its_first_iteration_has_not_opened() {
+        let mut end = End::open("abort");
+        assert_eq!(
+            end.asks(Command::Over { failed: true, told: None, expected: false }, 1),
+            Action::Opened { failed: true }
+        );
+        let mut end = End::open("abort");
+        end.iterates(0);
+        assert!(matches!(
+            end.asks(Command::Over { failed: true, told: None, expected: false }, 1),
+            Action::Ended { failed: true, .. }
+        ));
+        assert_eq!(end.next(1), Action::Abandon);
+    }
+
+    #[test]
+    fn a_script_that_returns_begins_anew_on_another_connection() {
+        let mut end = End::open("next");
+        let over = Command::Over { failed: false, told: None, expected: false };
+        assert_eq!(end.asks(over, 1), Action::Opened { failed: false });
+        assert_eq!(end.next(1), Action::Reconnect);
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_once_and_nothing_more_may_be_asked() {
+        let mut end = End::open("next");
+        end.iterates(3);
+        end.sends(br#"{"id": 1}"#, 4);
+        let (exchange, iteration) = end.session.closed();
+        assert_eq!((exchange.map(|one| one.sent_ns), iteration), (Some(4), Some(3)));
+        end.session.closed();
+        assert_eq!((end.session.take_note(), end.session.take_note()), (Some(Note::Closed), None));
+        assert!(!end.session.has_script());
+        end.session.ask(Command::Ping);
+        assert_eq!(end.next(5), Action::Wait(None));
+        end.session.opened(&end.program, now(6));
+        assert!(end.session.has_script());
+    }
+
+    #[test]
+    fn rules_have_the_first_say() {
+        let rules = json!([{"when": [{"equals": "2"}], "captures": [], "steps": [], "pass_on": false}]);
+        let program = program(true, "next", &rules);
+        let mut session = Session::new(&program, 0).unwrap();
+        session.opened(&program, now(0));
+        let mut end = End { program, session };
+        end.session.take_note();
+        end.asks(Command::Receive { within_ns: 10 }, 1);
+        assert_eq!(end.hears(b"2", 2), Taken::Taken);
+        assert!(!end.session.has_notes());
     }
 }
