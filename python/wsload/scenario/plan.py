@@ -1,4 +1,4 @@
-"""The plan: what workers read. Its shape is that of `rust/wsload-core/src/plan.rs`, field for field."""
+"""The plan: what workers read. Its shape is that of `rust/wsload-core/src/plan/`, field for field."""
 
 from typing import Annotated, Literal, Self
 
@@ -208,7 +208,7 @@ class PlanRecord(Frozen):
 
 
 class Plan(Frozen):
-    """A resolved run. Every `_ns` is nanoseconds; the meaning of each field stands in `plan.rs`."""
+    """A resolved run. Every `_ns` is nanoseconds; the meaning of each field stands there."""
 
     schema_version: Literal[1] = 1
     target: PlanTarget
