@@ -4,6 +4,7 @@ use super::{Filter, Piece, Value};
 
 /// Longest made-up text of one placeholder.
 const MAX_LENGTH: u64 = 64 << 20;
+const A_LENGTH: &str = "a length of at most 67108864";
 const NAMES: [&str; 13] = [
     "$id",
     "$seq",
@@ -91,37 +92,37 @@ fn value_of(inside: &str, at: usize, place_of: &impl Fn(&str) -> Option<u16>) ->
         None => (inside, Some(Vec::new())),
     };
     let arguments: Vec<&str> = arguments.ok_or(TemplateError::Unclosed { at })?;
-    let plain = |piece, name| if arguments.is_empty() { Ok(piece) } else { Err((name, "no arguments")) };
-    let made = match (name, &arguments[..]) {
-        ("$id", _) => plain(Value::Id, "$id"),
-        ("$seq", _) => plain(Value::Seq, "$seq"),
-        ("$conn", _) => plain(Value::Conn, "$conn"),
-        ("$iteration", _) => plain(Value::Iteration, "$iteration"),
-        ("$isoTimestamp", _) => plain(Value::IsoTimestamp, "$isoTimestamp"),
-        ("$randomEmail", _) => plain(Value::RandomEmail, "$randomEmail"),
-        ("$timestamp", _) => plain(Value::Timestamp, "$timestamp"),
-        ("$sentNs", _) => plain(Value::SentNs, "$sentNs"),
-        ("$uuid", _) => plain(Value::Uuid, "$uuid"),
-        ("$randomInt", [low, high]) => match (low.parse(), high.parse()) {
-            (Ok(low), Ok(high)) if low <= high => Ok(Value::RandomInt(low, high)),
-            _ => Err(("$randomInt", "two whole numbers, the lower first")),
-        },
-        ("$randomInt", _) => Err(("$randomInt", "two whole numbers, the lower first")),
-        ("$randomString", [length]) => match length.parse() {
-            Ok(length @ 0..=MAX_LENGTH) => Ok(Value::RandomString(length)),
-            _ => Err(("$randomString", "a length of at most 67108864")),
-        },
-        ("$randomString", _) => Err(("$randomString", "a length of at most 67108864")),
-        ("$payload", [length]) => match length.parse() {
-            Ok(length @ 0..=MAX_LENGTH) => Ok(Value::Payload(length)),
-            _ => Err(("$payload", "a length of at most 67108864")),
-        },
-        ("$payload", _) => Err(("$payload", "a length of at most 67108864")),
-        ("$pick", []) => Err(("$pick", "what to pick from")),
-        ("$pick", choices) => Ok(Value::Pick(choices.iter().map(|choice| choice.as_bytes().to_vec()).collect())),
+    let plain = |value, name| if arguments.is_empty() { Ok(value) } else { Err((name, "no arguments")) };
+    let made = match name {
+        "$id" => plain(Value::Id, "$id"),
+        "$seq" => plain(Value::Seq, "$seq"),
+        "$conn" => plain(Value::Conn, "$conn"),
+        "$iteration" => plain(Value::Iteration, "$iteration"),
+        "$isoTimestamp" => plain(Value::IsoTimestamp, "$isoTimestamp"),
+        "$randomEmail" => plain(Value::RandomEmail, "$randomEmail"),
+        "$timestamp" => plain(Value::Timestamp, "$timestamp"),
+        "$sentNs" => plain(Value::SentNs, "$sentNs"),
+        "$uuid" => plain(Value::Uuid, "$uuid"),
+        "$randomInt" => bounds(&arguments).ok_or(("$randomInt", "two whole numbers, the lower first")),
+        "$randomString" => length(&arguments).map(Value::RandomString).ok_or(("$randomString", A_LENGTH)),
+        "$payload" => length(&arguments).map(Value::Payload).ok_or(("$payload", A_LENGTH)),
+        "$pick" if arguments.is_empty() => Err(("$pick", "what to pick from")),
+        "$pick" => Ok(Value::Pick(arguments.iter().map(|choice| choice.as_bytes().to_vec()).collect())),
         _ => return Err(TemplateError::Unknown { at, name: name.to_owned() }),
     };
     made.map_err(|(name, takes)| TemplateError::Arguments { at, name, takes })
+}
+
+/// The two ends of a range.
+fn bounds(arguments: &[&str]) -> Option<Value> {
+    let [low, high] = arguments else { return None };
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some(Value::RandomInt(low, high))
+}
+
+fn length(arguments: &[&str]) -> Option<u64> {
+    let [length] = arguments else { return None };
+    length.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
 /// The known name that is most like a wrong one.

@@ -9,7 +9,29 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Domain of made-up addresses: nobody can own it (RFC 2606).
 const EMAIL_DOMAIN: &[u8] = b"@example.com";
 
+/// What is made up for one placeholder: each of a message has draws of its own.
+#[derive(Clone, Copy)]
+struct Draws<'c> {
+    cx: &'c RenderContext,
+    place: u64,
+}
+
+impl Draws<'_> {
+    fn word(self, number: u64) -> u64 {
+        let Self { cx, place } = self;
+        draw(cx.seed, Purpose::Template, cx.slot, cx.seq << 20 ^ place << 12 ^ number)
+    }
+
+    fn letters(self, first: u64, length: u64) -> impl Iterator<Item = u8> {
+        (0..length).map(move |index| {
+            let word = self.word(first + index / 8);
+            ALPHABET[(word >> (index % 8 * 8) & 0xff) as usize * 62 / 256]
+        })
+    }
+}
+
 impl Value {
+    /// Appends what it is in one message; `place` tells it from the others of its template.
     pub(super) fn append(
         &self,
         cx: &RenderContext,
@@ -17,14 +39,7 @@ impl Value {
         variables: &impl Variables,
         out: &mut Vec<u8>,
     ) -> Result<(), Unset> {
-        // Each placeholder of a message has draws of its own.
-        let random = |number: u64| draw(cx.seed, Purpose::Template, cx.slot, cx.seq << 20 ^ place << 12 ^ number);
-        let letters = |first: u64, length: u64| {
-            (0..length).map(move |index| {
-                let word = random(first + index / 8);
-                ALPHABET[(word >> (index % 8 * 8) & 0xff) as usize * 62 / 256]
-            })
-        };
+        let draws = Draws { cx, place };
         // Writing to memory cannot fail.
         let _ = match self {
             Self::Variable(place) => {
@@ -38,18 +53,18 @@ impl Value {
             Self::Timestamp => write!(out, "{}", cx.unix_ns / 1_000_000_000),
             Self::IsoTimestamp => append_iso(cx.unix_ns, out),
             Self::SentNs => write!(out, "{}", cx.unix_ns),
-            Self::Uuid => append_uuid(random(0), random(1), out),
+            Self::Uuid => append_uuid(draws.word(0), draws.word(1), out),
             Self::RandomInt(low, high) => {
                 let width = (i128::from(*high) - i128::from(*low) + 1) as u128;
-                let offset = ((u128::from(random(0)) * width) >> 64) as i128;
+                let offset = ((u128::from(draws.word(0)) * width) >> 64) as i128;
                 write!(out, "{}", i128::from(*low) + offset)
             }
             Self::RandomString(length) => {
-                out.extend(letters(2, *length));
+                out.extend(draws.letters(2, *length));
                 Ok(())
             }
             Self::RandomEmail => {
-                out.extend(letters(2, 10).map(|letter| letter.to_ascii_lowercase()));
+                out.extend(draws.letters(2, 10).map(|letter| letter.to_ascii_lowercase()));
                 out.write_all(EMAIL_DOMAIN)
             }
             Self::Payload(length) => {
@@ -57,7 +72,7 @@ impl Value {
                 Ok(())
             }
             Self::Pick(choices) => {
-                let chosen = (u128::from(random(0)) * choices.len() as u128) >> 64;
+                let chosen = (u128::from(draws.word(0)) * choices.len() as u128) >> 64;
                 out.write_all(&choices[chosen as usize])
             }
         };
