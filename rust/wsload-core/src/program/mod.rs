@@ -209,6 +209,11 @@ impl Program {
         self.variables.iter().zip(0..).find(|(variable, _)| variable.name == name).map(|(_, place)| place)
     }
 
+    /// Whether a slot's connections do something before their iterations.
+    pub fn has_first_steps(&self, slot: u32) -> bool {
+        self.is_scripted() || !self.user_of(slot).on_open.is_empty()
+    }
+
     /// Whether anything is repeated on a clock of its own.
     pub fn has_clocks(&self) -> bool {
         self.users.iter().any(|user| !user.periods_ns.is_empty())

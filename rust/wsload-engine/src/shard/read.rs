@@ -105,24 +105,35 @@ impl Shard {
     /// Feeds bytes to the connection and acts on what they say.
     #[inline]
     pub(super) fn take_in(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) {
-        let heard = self.hear(index, bytes, arrival_ns, read_ns);
+        let mut rest = bytes;
+        let heard = self.hear(index, &mut rest, arrival_ns, read_ns);
+        let opened = heard.rare.as_ref().is_some_and(|rare| rare.opened.is_some());
+        let token = self.slots[index as usize].token(index);
         self.act_on(index, heard, arrival_ns, read_ns);
+        let slot = &self.slots[index as usize];
+        if opened && !rest.is_empty() && slot.socket.is_some() && slot.token(index) == token {
+            // It came before the first step could wait for it: it counts from when it could.
+            let now_ns = monotonic_ns();
+            let heard = self.hear(index, &mut rest, now_ns, now_ns);
+            self.act_on(index, heard, now_ns, now_ns);
+        }
     }
 
+    /// Takes all of the bytes; of those that open a connection with first steps only the handshake, for what came right
+    /// behind it is for these.
     #[inline]
-    fn hear(&mut self, index: u32, bytes: &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
+    fn hear(&mut self, index: u32, input: &mut &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
         let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, clock, .. } = self;
         let Slot { connection, awaiting, ping_ns, push_ns, emptied_ns, session, .. } = &mut slots[index as usize];
         let slot_number = settings.global_slot(index);
         let mut context = wsload_core::connection::Context { config, masks, codecs, out };
         let mut heard = Heard::default();
         let mut stamped: Option<Sent> = None;
-        let mut input = bytes;
         if connection.state() != State::Opening {
-            heard.frame_bytes = bytes.len() as u64;
+            heard.frame_bytes = input.len() as u64;
         }
         loop {
-            match connection.receive(&mut input, &mut context) {
+            match connection.receive(input, &mut context) {
                 Ok(Some(Event::Message { opcode, payload })) => {
                     heard.messages += 1;
                     // The stamp is that of the last byte: it is exact for the last message only.
@@ -221,6 +232,9 @@ impl Shard {
                 }
                 Ok(Some(Event::Opened(upgraded))) => {
                     heard.rare().opened = Some(upgraded);
+                    if settings.program.as_ref().is_some_and(|program| program.has_first_steps(slot_number)) {
+                        break;
+                    }
                     heard.frame_bytes = input.len() as u64;
                 }
                 Ok(Some(Event::Close { code, reason })) => {
