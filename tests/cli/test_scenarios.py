@@ -48,19 +48,22 @@ def test_the_plan_is_printed_and_nothing_is_sent(command: str, capsys: pytest.Ca
     assert not list(Path().glob("*.wsload"))
 
 
-def test_the_starter_runs_and_is_repeated_from_its_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["init"]) == ExitCode.OK
-    assert main(["init"]) == ExitCode.USAGE
+@pytest.mark.parametrize(("file", "asides"), [("scenario.yaml", 4), ("chat.py", 2)])
+def test_the_starter_runs_and_is_repeated_from_its_file(
+    file: str, asides: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", file]) == ExitCode.OK
+    assert main(["init", file]) == ExitCode.USAGE
     capsys.readouterr()
     with serving() as server:
         host = server.url.removeprefix("ws://").rstrip("/")
         given = ["--var", f"host={host}", "--var", "token=hidden-one"]
-        run = ["run", "scenario.yaml", *given, "-c", "2", "-n", "10", "--quiet", "--format", "json", "-o", "a.wsload"]
+        run = ["run", file, *given, "-c", "2", "-n", "10", "--quiet", "--format", "json", "-o", "a.wsload"]
         assert main(run) == ExitCode.OK
         first = json.loads(capsys.readouterr().out)
         assert (first["messages"]["sent"], first["messages"]["answered"]) == (10, 10)
         assert [one["name"] for one in first["names"] if one["in_total"]] == ["say"]
-        assert first["asides"]["sent"] == 4
+        assert first["asides"]["sent"] == asides
         stored = Path("a.wsload").read_bytes()
         assert b"hidden-one" not in stored
         assert b"change-me" not in stored

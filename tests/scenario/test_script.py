@@ -47,21 +47,25 @@ def test_names_count_unless_they_stand_outside_the_iterations(tmp_path: Path) ->
     loaded = load_script(written(tmp_path, CHAT))
     assert loaded.iterates
     assert loaded.names == {
-        "message": True,
         "login": False,
         "bye": False,
         "inside": True,
         "say": True,
         "other": True,
         "late": False,
-        "opening": False,
     }
+
+
+def test_what_has_no_name_is_called_by_where_it_stands(tmp_path: Path) -> None:
+    nameless = CHAT + "    await ws.send('bye')\n"
+    names = load_script(written(tmp_path, nameless)).names
+    assert (names["message"], names["opening"], names["say"]) == (True, False, True)
 
 
 def test_without_iterations_everything_counts_and_nothing_is_scheduled(tmp_path: Path) -> None:
     text = HEAD + "@wsload.script(target='ws://127.0.0.1/')\nasync def f(ws):\n    await ws.request('x', name='a')\n"
     path = written(tmp_path, text)
-    assert load_script(path).names == {"message": True, "a": True}
+    assert load_script(path).names == {"a": True}
     scenario = load_script_scenario(path, Inputs(), Overrides())
     assert scenario.load.idle
     assert scenario.program is not None

@@ -28,7 +28,7 @@ from wsload.scenario.thresholds import check_message_names
 from wsload.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from wsload.results.thresholds import ThresholdResult
 

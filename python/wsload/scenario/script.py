@@ -228,17 +228,24 @@ def _is_iterations(node: ast.AST) -> bool:
 
 
 def _names(tree: ast.AST, function: ast.AST | None, spec: Spec, *, iterates: bool) -> dict[str, bool]:
-    """Exchanges that stand in the function before and after its iterations are asides, all others count."""
+    """Exchanges that stand in the function before and after its iterations are asides, all others count.
+
+    The names of the nameless are left out where each send that the file speaks of has its own.
+    """
     outside = {id(node) for node in _outside(function)} if function is not None and iterates else set()
-    found: dict[str, bool] = {MESSAGE: True}
+    found: dict[str, bool] = {}
+    nameless = sum(isinstance(node, ast.Attribute) and node.attr in _NAMED for node in ast.walk(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _NAMED:
             for keyword in node.keywords:
                 if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
                     name = str(keyword.value.value)
                     found[name] = found.get(name, False) or id(node) not in outside
+                    nameless -= 1
     found |= dict.fromkeys(spec.names, True) | dict.fromkeys(spec.aside, False)
-    return found | ({OPENING: False} if iterates else {})
+    if found and not nameless:
+        return found
+    return {MESSAGE: True} | found | ({OPENING: False} if iterates else {})
 
 
 def _outside(node: ast.AST) -> Iterator[ast.AST]:

@@ -47,8 +47,7 @@ def repeat_scenario(stored: Mapping[str, Any], where: str, inputs: Inputs, overr
         return _of_flags(kept, stored, where, inputs, overrides)
     origin = Origin.model_validate(stored["origin_file"])
     chosen = inputs.environment or origin.environment
-    if not origin.path.endswith(SUFFIX):
-        _ask_for_variables(origin, where, inputs, chosen)
+    _ask_for_variables(origin, where, inputs, chosen)
     given = {name: value for name, value in origin.variables if value != REDACTED}
     again = Inputs({**given, **inputs.variables}, chosen, inputs.env_file)
     # Checked values: lists of JSON become what the model's fields hold.
@@ -65,7 +64,6 @@ def repeat_scenario(stored: Mapping[str, Any], where: str, inputs: Inputs, overr
     tls = {**TlsOptions.model_validate(stored["tls"]).model_dump(exclude_unset=True), **overrides.tls}
     changes = Overrides(top, load, tls, stored=True)
     if origin.path.endswith(SUFFIX):
-        # Its options are read again, and secrets with them.
         made = load_script_scenario(Path(origin.path), again, changes)
     else:
         made = compile_scenario(origin.text, Path(origin.path), again, changes)
@@ -98,10 +96,12 @@ def _of_flags(
 
 
 def _ask_for_variables(origin: Origin, where: str, inputs: Inputs, environment: str | None) -> None:
-    held = read_tree(origin.text, origin.path).value
     hidden = {name for name, value in origin.variables if value == REDACTED}
-    scopes = [held.get("variables") or {}, (held.get("environments") or {}).get(environment) or {}]
-    hidden |= {name for scope in scopes for name, value in scope.items() if value == REDACTED}
+    # A script is read again, and the secrets that it holds itself with it.
+    if not origin.path.endswith(SUFFIX):
+        held = read_tree(origin.text, origin.path).value
+        scopes = [held.get("variables") or {}, (held.get("environments") or {}).get(environment) or {}]
+        hidden |= {name for scope in scopes for name, value in scope.items() if value == REDACTED}
     if inputs.env_file is None:
         for name in sorted(hidden):
             _ask(name in inputs.variables, "--var", name, where, f"Give it again: --var {name}=….")

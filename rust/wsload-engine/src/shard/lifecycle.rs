@@ -199,7 +199,19 @@ impl Shard {
     }
 
     fn is_drained(&self, now_ns: u64) -> bool {
-        now_ns >= self.drain_until_ns || (self.book.awaiting() == 0 && self.busy == 0 && self.open_backlog() == 0)
+        now_ns >= self.drain_until_ns
+            || (self.book.awaiting() == 0 && self.busy == 0 && self.open_backlog() == 0 && !self.scripts_await())
+    }
+
+    /// Whether scripts with no iterations to finish await replies.
+    fn scripts_await(&self) -> bool {
+        let awaits = |slot: &Slot| slot.session.as_ref().is_some_and(|session| session.awaits_reply());
+        self.paces_itself() && self.slots.iter().any(|slot| slot.stage == Stage::Open && awaits(slot))
+    }
+
+    /// Whether scripts decide what is sent when, and not a schedule.
+    pub(super) fn paces_itself(&self) -> bool {
+        self.settings.program.as_ref().is_some_and(|program| program.opens_at_once())
     }
 
     /// Messages due on connections that can still send them.

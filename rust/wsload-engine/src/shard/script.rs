@@ -4,8 +4,8 @@
 use wsload_core::frame::opcode::Opcode;
 use wsload_core::program::{Command, Note};
 
-use super::Shard;
 use super::slot::Stage;
+use super::{Phase, Shard};
 use crate::os::monotonic_ns;
 
 /// What a command came to.
@@ -27,9 +27,11 @@ impl Shard {
     /// Does what the script of a connection asks for, as far as it can be done at once; what waits is answered by a
     /// note. After the last command of a batch, call [`Shard::commands_over`].
     pub fn command(&mut self, index: u32, command: Command) -> Result<Answer, Gone> {
+        // Nothing new while the last replies come in.
+        let over = self.phase >= Phase::Draining && self.paces_itself();
         let slot = self.slots.get_mut(index as usize).ok_or(Gone)?;
         let session = slot.session.as_mut().filter(|session| session.has_script()).ok_or(Gone)?;
-        if slot.stage != Stage::Open {
+        if slot.stage != Stage::Open || over {
             return Err(Gone);
         }
         if matches!(command, Command::Receive { .. })

@@ -236,6 +236,11 @@ impl Session {
         self.thread.is_some()
     }
 
+    /// Whether the reply to a message is awaited.
+    pub fn awaits_reply(&self) -> bool {
+        matches!(self.waiting, Waiting::Reply { .. })
+    }
+
     /// Since when the next iteration could begin.
     pub fn free_since_ns(&self) -> u64 {
         self.ready_ns
