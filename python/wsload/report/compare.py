@@ -86,13 +86,14 @@ def to_junit(comparison: Comparison, *, strict: bool) -> str:
     """A test case for each metric: regressed ones have failed, inconclusive ones are skipped unless `strict`."""
     failed = [row for row in comparison.rows if _fails(row, strict)]
     skipped = [row for row in comparison.rows if row.verdict == "inconclusive" and not strict]
-    counts = {"tests": str(len(comparison.rows)), "failures": str(len(failed)), "skipped": str(len(skipped))}
+    counts = {"tests": str(len(comparison.rows)), "failures": str(len(failed)), "errors": "0"}
     suites = XmlTree.Element("testsuites", {"name": "wsload compare", **counts})
-    suite = XmlTree.SubElement(suites, "testsuite", {"name": "wsload compare", "errors": "0", **counts})
+    suite = XmlTree.SubElement(
+        suites, "testsuite", {"name": "wsload compare", "skipped": str(len(skipped)), "time": "0", **counts}
+    )
     for row in comparison.rows:
-        case = XmlTree.SubElement(
-            suite, "testcase", {"classname": f"wsload.compare.{row.metric}", "name": printable(row.full_name)}
-        )
+        names = {"classname": f"wsload.compare.{row.metric}", "name": printable(row.full_name), "time": "0"}
+        case = XmlTree.SubElement(suite, "testcase", names)
         base, new = _values(row)
         said = f"{_verdict(row)}: {change(row)}, interval {_interval(row)}, tolerance {_tolerance(row)}"
         if _fails(row, strict):

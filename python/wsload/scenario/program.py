@@ -353,6 +353,11 @@ class User(Frozen):
     every: tuple[Every, ...] = ()
     on_error: Literal["ignore", "next", "reconnect", "abort"] = "next"
 
+    def parts(self) -> tuple[tuple[Step, ...], ...]:
+        """Its lists of steps."""
+        beside = (*(rule.steps for rule in self.on_message), *(one.steps for one in self.every))
+        return self.on_open, self.iterate, *beside
+
 
 class Script(Frozen):
     """A function in Python that takes the place of the steps; `iterates`: it waits for iterations."""
@@ -372,6 +377,20 @@ class Program(Frozen):
     users: tuple[User, ...]
     handshake_template: bool = False
     script: Script | None = None
+
+    def expectations(self) -> list[Expect]:
+        """What received messages must be, in all steps of all users."""
+        found: list[Expect] = []
+        todo: list[Step] = [step for user in self.users for part in user.parts() for step in part]
+        while todo:
+            step = todo.pop()
+            if isinstance(step, ExpectStep | WaitForStep):
+                found.append(step.expect)
+            elif isinstance(step, RepeatStep | ForEachStep):
+                todo.extend(step.steps)
+            elif isinstance(step, IfStep):
+                todo.extend((*step.then, *step.otherwise))
+        return found
 
     def redacted(self) -> Self:
         """As it may be stored: without the values of secrets, and without rows, which may be many."""

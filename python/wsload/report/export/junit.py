@@ -1,4 +1,4 @@
-"""JUnit XML: a test suite per run, a case per threshold, and one for the run itself.
+"""JUnit XML: a test suite per run, a case for the run itself, one for what its scenario expects, one per threshold.
 
 The dialect is that of Jenkins' schema, which GitLab, GitHub actions and others read.
 """
@@ -30,12 +30,26 @@ class Case:
 def render(run: RunFile, thresholds: Thresholds = None) -> Iterator[str]:
     """The document of a run file."""
     summary = summarize(run, thresholds)
-    yield document(summary, [run_case(summary), *threshold_cases(summary)])
+    program = run.header.plan.program
+    asked = len(program.expectations()) if program else 0
+    yield document(summary, [run_case(summary), *expectation_cases(summary, asked), *threshold_cases(summary)])
 
 
 def threshold_cases(summary: Summary) -> list[Case]:
     """A case for each threshold: what was asked, and what was observed."""
     return [Case(result.text, result.passed, observed(result)) for result in summary.thresholds]
+
+
+def expectation_cases(summary: Summary, asked: int) -> list[Case]:
+    """A case for the expectations of a scenario that has any: a single message that is not as expected fails it."""
+    unmet = [one for one in summary.failures if one.kind == "expectation_failed"]
+    if not asked and not unmet:
+        return []
+    words = f"{format_count(asked)} expectation{'' if asked == 1 else 's'} in the scenario"
+    if not unmet:
+        return [Case("expectations", True, f"{words}, each met whenever it was tried")]
+    lines = [f"{format_count(one.count)} × {printable(one.detail)}: {printable(one.example)}" for one in unmet]
+    return [Case("expectations", False, "\n".join([*lines, words]))]
 
 
 def run_case(summary: Summary) -> Case:
