@@ -85,8 +85,66 @@ def test_once_shows_what_came_beside_what_was_expected(capsys: pytest.CaptureFix
             assert main(["check", "s.yaml", "--once"]) == code
             out = capsys.readouterr().out
             assert ("FAIL" in out) == (code != ExitCode.OK)
-    assert 'FAIL  expectation failed: expected $.type == "welcome"' in out
-    assert 'got {"type":"login"}' in out
+    lines = [line.strip() for line in out.splitlines()]
+    at = next(place for place, line in enumerate(lines) if line.startswith("FAIL"))
+    assert lines[at].endswith('expect $.type == "welcome" within 5 s')
+    told = 'expectation_failed: expected $.type == "welcome": got {"type":"login"}'
+    assert lines[at + 1 : at + 3] == ['← {"type":"login"}', told]
+    assert lines[at + 3].startswith("FAIL")
+    assert lines[at + 3].endswith("the iteration")
+
+
+def test_once_plays_each_kind_of_user_and_every_branch_as_it_was_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    text = """
+variables: {token: abc}
+secrets: [token]
+users:
+  - name: talker
+    weight: 3
+    iterate:
+      - if: {value: "{{token}}", eq: abc, then: [{send: {text: "t {{token}}", reply: echo}}], else: [ping]}
+      - repeat: {times: 2, steps: [{send: {text: "\\e[2J", reply: echo, name: raw}}]}
+  - name: deaf
+    on_open: [{expect: {contains: welcome, within: 50ms}}, {send: {text: hi}}]
+    iterate: [{think: 10ms}]
+"""
+    with serving() as server:
+        Path("s.yaml").write_text(f"target: {server.url}{text}", encoding="utf-8")
+        assert main(["check", "s.yaml", "--once", "--var", "token=abc"]) == ExitCode.FAILED
+    out = capsys.readouterr().out
+    talker, deaf = out.split("\ntalker\n")[1].split("\ndeaf\n")
+
+    def shown(text: str) -> list[str]:
+        """Without times, which stand between the verdict and the words."""
+        return [" ".join(word for word in (line[:4].strip(), line[16:].strip()) if word) for line in text.splitlines()]
+
+    assert shown(talker) == [
+        "pass connect",
+        "iterate",
+        'pass if {{token}} == "abc"',
+        "pass send message: t {{token}}  ← the same payload within 10 s",
+        "→ t ***token***",
+        "← t ***token***",
+        "pass repeat 2 times",
+        *["pass send raw: \\u{1b}[2J  ← the same payload within 10 s", "→ \\u{1b}[2J", "← \\u{1b}[2J"] * 2,
+    ]
+    assert shown(deaf)[:5] == [
+        "pass connect",
+        "on_open",
+        'FAIL expect contains "welcome" within 50 ms',
+        'expectation_failed: expected with "welcome" in it: no such message came in time',
+        "skip send message 2: hi",
+    ]
+
+
+def test_once_tells_why_nothing_could_be_played(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving() as server:
+        url = server.url
+    Path("s.yaml").write_text(f"target: {url}\niterate: [{{send: {{text: hi, reply: echo}}}}]\n", encoding="utf-8")
+    assert main(["check", "s.yaml", "--once"]) == ExitCode.FAILED
+    out = capsys.readouterr().out
+    assert "FAIL            connect\n" in out
+    assert "refused: " in out
 
 
 @pytest.mark.parametrize("flag", ["--var a=b", "--env a", "--env-file a"])

@@ -101,8 +101,10 @@ def _run_once(scenario: "Scenario") -> int:
     import tempfile
 
     from wsload.engine import RunRequest, execute
-    from wsload.report.once import once_passed, once_text
+    from wsload.report.once import marked, once_passed, once_text
+    from wsload.results import RunFile
     from wsload.scenario import LoadModel
+    from wsload.scenario.record import Recording
     from wsload.units import parse_duration
 
     program = scenario.program
@@ -113,12 +115,16 @@ def _run_once(scenario: "Scenario") -> int:
     load = LoadModel(connections=len(users), idle=True, duration_ns=parse_duration("2s"))
     if not scenario.load.idle:
         load = LoadModel(connections=len(users), iterations=len(users))
-    changes = {"program": program.model_copy(update={"users": users}), "load": load, "thresholds": ()}
+    program, known = marked(program.model_copy(update={"users": users}))
+    record = Recording(one_in=1, payload_bytes=64 << 10)
+    changes = {"program": program, "load": load, "thresholds": (), "record": record}
     with tempfile.TemporaryDirectory() as folder:
-        request = RunRequest(scenario.model_copy(update=changes), Path(folder) / "once.wsload", 1)
-        summary = execute(request).summary
-    typer.echo(once_text(summary))
-    return ExitCode.OK if summary.connections.opened and once_passed(summary) else ExitCode.FAILED
+        path = Path(folder) / "once.wsload"
+        summary = execute(RunRequest(scenario.model_copy(update=changes), path, 1)).summary
+        with RunFile.open(path) as file:
+            events = [event for _, event in file.events()]
+    typer.echo(once_text(program, known, summary, events))
+    return ExitCode.OK if once_passed(summary) else ExitCode.FAILED
 
 
 def init(

@@ -169,43 +169,47 @@ def _load(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator[str]:  # noqa: C901 - one case each
+def step_lines(program: Program, steps: Sequence[Step], indent: int) -> Iterator[str]:
     """Steps, one a line."""
     pad = " " * indent
     for step in steps:
-        match step:
-            case SendStep(message=message):
-                one = program.messages[message]
-                body = (
-                    one.payload.decode()
-                    if one.kind == "text"
-                    else f"{len(one.payload)} bytes, {one.payload[:16].hex()}"
-                )
-                name = program.names[one.name].name
-                yield f"{pad}send {name}: {shortened(body, MAX_SHOWN)}{_reply(one.reply)}"
-            case ExpectStep(expect=expect) | WaitForStep(expect=expect):
-                yield f"{pad}{step.do} {_expect(program, expect)}"
-            case ThinkStep(law=law):
-                yield f"{pad}think {_law(law)}"
-            case RepeatStep():
-                yield f"{pad}repeat {step.times} times"
-                yield from step_lines(program, step.steps, indent + 2)
-            case ForEachStep():
-                name = program.variables[step.variable].name
-                yield f"{pad}for each {name} of {shortened(', '.join(step.values), MAX_SHOWN)}"
-                yield from step_lines(program, step.steps, indent + 2)
-            case IfStep():
-                yield f"{pad}if {step.value} {_dump(step.test)}"
-                yield from step_lines(program, step.then, indent + 2)
-                if step.otherwise:
-                    yield f"{pad}else"
-                    yield from step_lines(program, step.otherwise, indent + 2)
-            case SetStep():
-                yield f"{pad}set {program.variables[step.variable].name} = {shortened(step.value, MAX_SHOWN)}"
-            case CloseStep():
-                yield f"{pad}close {step.code} {step.reason}".rstrip()
-            case _:
-                yield f"{pad}{step.do}"
+        yield pad + words_of(program, step)
+        for name, inner in parts_of(step):
+            if name == "otherwise" and inner:
+                yield f"{pad}else"
+            yield from step_lines(program, inner, indent + 2)
+
+
+def parts_of(step: Step) -> Iterator[tuple[str, Sequence[Step]]]:
+    """Steps inside a step, by the field that holds them."""
+    for name in ("steps", "then", "otherwise"):
+        if name in type(step).model_fields:
+            yield name, getattr(step, name)
+
+
+def words_of(program: Program, step: Step) -> str:  # noqa: PLR0911 - one case each
+    """A step in a line, without those inside it."""
+    match step:
+        case SendStep(message=message):
+            one = program.messages[message]
+            body = one.payload.decode() if one.kind == "text" else f"{len(one.payload)} bytes, {one.payload[:16].hex()}"
+            return f"send {program.names[one.name].name}: {shortened(body, MAX_SHOWN)}{_reply(one.reply)}"
+        case ExpectStep(expect=expect) | WaitForStep(expect=expect):
+            return f"{step.do} {_expect(program, expect)}"
+        case ThinkStep(law=law):
+            return f"think {_law(law)}"
+        case RepeatStep():
+            return f"repeat {step.times} times"
+        case ForEachStep():
+            values = shortened(", ".join(step.values), MAX_SHOWN)
+            return f"for each {program.variables[step.variable].name} of {values}"
+        case IfStep():
+            return f"if {step.value} {_test(step.test)}"
+        case SetStep():
+            return f"set {program.variables[step.variable].name} = {shortened(step.value, MAX_SHOWN)}"
+        case CloseStep():
+            return f"close {step.code} {step.reason}".rstrip()
+    return step.do
 
 
 def _reply(reply: Reply | None) -> str:

@@ -42,7 +42,7 @@ class Event(NamedTuple):
     direction: str
     """`sent`, `received`, or empty for what became of the connection."""
     kind: str
-    """connect, open, text, binary, ping, pong, close, failed, end."""
+    """connect, open, text, binary, ping, pong, close, failed, end, step."""
     name: str | None
     """Of the message."""
     size: int

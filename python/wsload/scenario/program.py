@@ -310,6 +310,13 @@ class PingStep(Frozen):
     do: Literal["ping"] = "ping"
 
 
+class MarkStep(Frozen):
+    """Leave a note in the timeline."""
+
+    do: Literal["mark"] = "mark"
+    text: str
+
+
 Step = Annotated[
     SendStep
     | ExpectStep
@@ -321,7 +328,8 @@ Step = Annotated[
     | SetStep
     | CloseStep
     | ReconnectStep
-    | PingStep,
+    | PingStep
+    | MarkStep,
     Field(discriminator="do"),
 ]
 

@@ -11,7 +11,7 @@ from wsload import _core
 from wsload.errors import UsageError
 from wsload.results import Event, RunFile
 
-KINDS = ("connect", "open", "text", "binary", "ping", "pong", "close", "failed", "end")
+KINDS = ("connect", "open", "text", "binary", "ping", "pong", "close", "failed", "end", "step")
 ORDER = "at_ns, connection, attempt, seq"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": lambda one, other: type(one) is type(other) and one == other,

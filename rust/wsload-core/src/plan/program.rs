@@ -270,6 +270,11 @@ pub enum Step {
     Reconnect,
     /// Send a control ping.
     Ping,
+    /// Leave a note in the timeline.
+    Mark {
+        /// What it says.
+        text: String,
+    },
 }
 
 /// What a received message must be.

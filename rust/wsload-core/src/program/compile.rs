@@ -126,7 +126,7 @@ impl Compiler<'_> {
                 plan::Step::Send { message } => {
                     let known = self.messages.get(usize::from(*message));
                     let Some(outgoing) = known else { return Err(CompileError("a step sends no message".to_owned())) };
-                    let next = steps.get(place + 1);
+                    let next = steps[place + 1..].iter().find(|step| !matches!(step, plan::Step::Mark { .. }));
                     let expects = match next {
                         Some(plan::Step::Expect { expect } | plan::Step::WaitFor { expect }) => !expect.nothing,
                         _ => false,
@@ -172,6 +172,7 @@ impl Compiler<'_> {
                 plan::Step::Close { code, reason } => ops.push(Op::Close { code: *code, reason: reason.clone() }),
                 plan::Step::Reconnect => ops.push(Op::Reconnect),
                 plan::Step::Ping => ops.push(Op::Ping),
+                plan::Step::Mark { text } => ops.push(Op::Mark(text.clone())),
             }
         }
         Ok(())

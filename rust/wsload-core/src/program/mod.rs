@@ -135,6 +135,7 @@ enum Op {
     },
     Reconnect,
     Ping,
+    Mark(String),
 }
 
 #[derive(Debug)]

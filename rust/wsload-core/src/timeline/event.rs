@@ -65,6 +65,8 @@ kinds! {
     Failed = "failed",
     /// The connection is no more.
     End = "end",
+    /// A step of a scenario begins; the payload says which.
+    Step = "step",
 }
 
 impl Kind {

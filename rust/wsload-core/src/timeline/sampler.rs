@@ -227,6 +227,11 @@ impl Timeline {
         }
     }
 
+    /// A step of a scenario begins.
+    pub fn marked(&mut self, index: u32, at_ns: u64, text: &str) {
+        self.record(index, Note::new(Kind::Step, Direction::None, at_ns), text.as_bytes());
+    }
+
     /// The connection is no more.
     pub fn ended(&mut self, index: u32, at_ns: u64) {
         self.record(index, Note::new(Kind::End, Direction::None, at_ns), b"");

@@ -420,7 +420,8 @@ impl Shard {
     fn fail(&mut self, index: u32, kind: FailureKind, detail: &str, what: &str) {
         let example = format!("connection {}: {what}", self.settings.global_slot(index));
         self.book.now().failures.add(kind, detail, 1, monotonic_ns(), &example);
-        self.book.record.failed(index, monotonic_ns(), kind, what);
+        let whole = (kind == FailureKind::ExpectationFailed).then(|| format!("{detail}: {what}"));
+        self.book.record.failed(index, monotonic_ns(), kind, whole.as_deref().unwrap_or(what));
     }
 }
 

@@ -149,6 +149,12 @@ impl Recording {
         }
     }
 
+    pub(super) fn marked(&mut self, index: u32, at_ns: u64, text: &str) {
+        if let Some(timeline) = &mut self.timeline {
+            timeline.marked(index, at_ns, text);
+        }
+    }
+
     pub(super) fn ended(&mut self, index: u32, at_ns: u64) {
         if let Some(timeline) = &mut self.timeline {
             timeline.ended(index, at_ns);

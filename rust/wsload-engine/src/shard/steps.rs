@@ -143,6 +143,7 @@ impl Shard {
                 self.book.now().counters.pings_sent += 1;
                 self.book.record.ping_sent(index, monotonic_ns(), &[]);
             }
+            Action::Mark(text) => self.book.record.marked(index, monotonic_ns(), &text),
             Action::Wait(until_ns) => {
                 if let Some(until_ns) = until_ns {
                     self.steps_later(index, until_ns);

@@ -53,6 +53,8 @@ pub enum Action {
     },
     /// Send a control ping.
     Ping,
+    /// Note this in the timeline.
+    Mark(String),
     /// Close the connection.
     Close {
         /// Close code.

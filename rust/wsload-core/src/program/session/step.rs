@@ -93,6 +93,10 @@ impl Session {
                 self.proceed();
                 return Some(Action::Ping);
             }
+            Op::Mark(text) => {
+                self.proceed();
+                return Some(Action::Mark(text.clone()));
+            }
         }
         None
     }
