@@ -1,33 +1,15 @@
 """The page in a browser: it draws, filters, jumps, and runs nothing of a stranger's."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from report.html.pages import busy_interval, busy_run, events, run_of
-from samples import make_header
+from report.browsing import until
+from report.html.pages import busy_run, events, run_of
 from wsload.report.html.page import page
-from wsload.report.web.address import Address
-from wsload.report.web.child import ViewProcess
-from wsload.results import RunFileWriter
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with driver.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +53,6 @@ def test_buttons_move_the_time_of_all_charts(opened: Any) -> None:
     assert opened.evaluate(shown)[1] == pytest.approx(whole[1])
     opened.get_by_role("button", name="Whole run").click()
     assert opened.evaluate(shown) == whole
-
-
-def until(tab: Any, condition: str) -> None:
-    """Waits in the page itself: its policy lets nobody else run a string there."""
-    tab.evaluate(
-        f"new Promise((done) => {{ const look = () => ({condition}) ? done() : setTimeout(look, 20); look(); }})"
-    )
 
 
 def rows(tab: Any) -> int:
@@ -131,28 +106,4 @@ def test_dark_pages_have_dark_charts(browser: Any, address: str) -> None:
     dark = tab.evaluate(colour)
     tab.emulate_media(color_scheme="light")
     until(tab, f"{colour} !== {dark!r}")
-    tab.close()
-
-
-def test_a_live_page_follows_its_run_and_survives_a_reload(browser: Any, tmp_path: Path) -> None:
-    path = tmp_path / "a.wsload"
-    writer = RunFileWriter.create(path, make_header())
-    writer.append([busy_interval(0), busy_interval(1)])
-    tab = browser.new_page()
-    wrong: list[str] = []
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    with ViewProcess(path, Address("127.0.0.1", 0)) as view:
-        tab.goto(view.url)
-        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
-        writer.append([busy_interval(2), busy_interval(3)])
-        until(tab, "wsload.model('time-0').data.t.length === 4")
-        assert tab.evaluate("wsload.model('time').end") == pytest.approx(4)
-        assert tab.evaluate("wsload.model('cells-0').data.image[0].shape[1]") == 4
-        tab.reload()
-        until(tab, "document.getElementById('feed').textContent === 'the run is going on'")
-        assert tab.evaluate("wsload.model('time-0').data.t.length") == 4
-        writer.finish("completed", "")
-        until(tab, "document.getElementById('feed').textContent === 'the run is over: completed'")
-    assert tab.evaluate("window.pwned") is None
-    assert wrong == []
     tab.close()

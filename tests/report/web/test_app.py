@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from report.export_samples import write_run
 from report.html.pages import busy_interval
+from report.html.timeline_events import write_events
 from samples import make_header, make_interval
 from wsload.errors import ServeError
 from wsload.report.web.address import Address
@@ -56,11 +57,23 @@ def test_page_feed_and_metrics_of_a_finished_run(tmp_path: Path) -> None:
         assert fetch(f"{url}nothing")[0] == 404
 
 
+def test_messages_are_asked_for_a_page_at_a_time(tmp_path: Path) -> None:
+    with viewed(write_events(tmp_path / "a.wsload", 300)) as url:
+        page = fetch(url)[1]
+        assert json.loads(page.partition('id="data-timeline">')[2].partition("<")[0])["ask"] == "timeline"
+        assert "number 7!" not in page
+        status, text = fetch(f"{url}timeline?connection=3&direction=in&opcode=text&from=29+s")
+        told = json.loads(text)
+        assert (status, [event["t"] for event in told["events"]]) == (200, [29_300_000_000])
+        assert told["total"] == 300
+
+
 def test_a_view_that_is_open_before_its_run_waits(tmp_path: Path) -> None:
     path = tmp_path / "later.wsload"
     with viewed(path) as url:
         assert "The run has not begun yet." in fetch(url)[1]
         assert fetch(f"{url}metrics")[0] == 503
+        assert fetch(f"{url}timeline")[0] == 503
         writer = RunFileWriter.create(path, make_header())
         writer.append([busy_interval(0)])
         assert "running" in fetch(url)[1]
@@ -94,7 +107,7 @@ def test_elsewhere_a_token_is_needed(tmp_path: Path) -> None:
         address, _, token = url.partition("?token=")
         address = address.replace("0.0.0.0", "127.0.0.1")
         assert len(token) >= 20
-        for path in ("", "events", "metrics", "?token=wrong"):
+        for path in ("", "events", "metrics", "timeline", "?token=wrong"):
             assert fetch(address + path)[0] == 403
         assert fetch(f"{address}metrics?token={token}")[0] == 200
         assert fetch(address, Cookie=f"wsload-token={token}")[0] == 200

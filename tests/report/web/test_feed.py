@@ -55,7 +55,7 @@ def test_a_closed_view_tells_the_last_news(tmp_path: Path) -> None:
         return await told(feed)
 
     (only,) = asyncio.run(close())
-    assert only["state"] == "running"
+    assert (only["state"], only["closing"]) == ("running", True)
     assert "sources" in only
     writer.close()
 

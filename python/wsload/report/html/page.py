@@ -40,7 +40,13 @@ def names(paths: Sequence[Path]) -> list[str]:
     return [f"{stem} ({number + 1})" if stems.count(stem) > 1 else stem for number, stem in enumerate(stems)]
 
 
-def page(runs: Sequence[Run], events: Sequence[Event] = (), total: int | None = None, live: str | None = None) -> str:
+def page(
+    runs: Sequence[Run],
+    events: Sequence[Event] = (),
+    total: int | None = None,
+    live: str | None = None,
+    viewer: Mapping[str, Any] | None = None,
+) -> str:
     """The HTML of runs that have been read.
 
     Args:
@@ -48,14 +54,15 @@ def page(runs: Sequence[Run], events: Sequence[Event] = (), total: int | None = 
         events: Messages for the timeline viewer; without any there is none.
         total: How many there were, where these are not all.
         live: The address of server-sent events that feed the page; None for one that stays as it is.
+        viewer: Where a page that is fed asks for its messages, in place of `events`.
     """
     charts = Charts(runs)
     groups = {"load": charts.load(), "tails": charts.tails(), "generator": charts.generator()}
     drawn = [chart for group in groups.values() for chart in group]
     scripts = [_bokeh(), *map(_asset, SCRIPTS), *([_asset("live.js")] if live else [])]
     blocks = {"charts": charts_data(drawn)}
-    if events:
-        blocks["timeline"] = timeline_data(events, total)
+    if events or viewer:
+        blocks["timeline"] = timeline_data(events, total) if events else dict(viewer or {})
     template = environment().from_string(_asset("page.html"))
     return template.render(
         **sections(runs, live=live is not None),
@@ -66,7 +73,7 @@ def page(runs: Sequence[Run], events: Sequence[Event] = (), total: int | None = 
         policy=_policy(scripts, live=live is not None),
         live=live,
         shape=shape(drawn),
-        has_timeline=bool(events),
+        has_timeline="timeline" in blocks,
     )
 
 

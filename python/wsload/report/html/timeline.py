@@ -31,17 +31,17 @@ def recorded(path: Path) -> tuple[list[dict[str, Any]], int]:
     with RunFile.open(path) as run:
         total = run.count_events()
         step = max(-(-total // MAX_EVENTS), 1)
-        return [_shown(event) for _, event in run.events("id % ? = 0", (step,))], total
+        return [shown(event) for _, event in run.events("id % ? = 0", (step,))], total
 
 
-def _shown(event: results.Event) -> dict[str, Any]:
+def shown(event: results.Event) -> dict[str, Any]:
     """A recorded event as the viewer takes it: what is text as text, all else as bytes."""
     notes = [event.name or "", event.failure or ""]
     if event.code is not None:
         notes.append(f"code {event.code}")
     if event.latency_ns is not None:
         notes.append(f"response time {format_latency(event.latency_ns)}")
-    shown: dict[str, Any] = {
+    found: dict[str, Any] = {
         "time_ns": event.at_ns,
         "connection": event.connection,
         "direction": {"sent": "out", "received": "in"}.get(event.direction),
@@ -54,8 +54,8 @@ def _shown(event: results.Event) -> dict[str, Any]:
     except UnicodeDecodeError:
         text = ""
     if not text:
-        return shown | {"base64": base64.b64encode(event.payload).decode("ascii")}
-    return shown | {"text": text}
+        return found | {"base64": base64.b64encode(event.payload).decode("ascii")}
+    return found | {"text": text}
 
 
 def timeline_data(events: Sequence[Event], total: int | None = None) -> dict[str, Any]:

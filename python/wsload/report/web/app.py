@@ -1,4 +1,4 @@
-"""The web view as an ASGI application: the page, its feed, and what Prometheus scrapes.
+"""The web view as an ASGI application: the page, its feed, its messages, and what Prometheus scrapes.
 
 Loopback needs no token, but a name that is this machine's: a page of a stranger's in the same browser must not read
 along by giving its own name to this address. Elsewhere a token is needed, once in the URL and then in a cookie.
@@ -12,7 +12,14 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +28,7 @@ from wsload.report.export.prometheus import exposition
 from wsload.report.html.page import page
 from wsload.report.web.address import Address
 from wsload.report.web.feed import Feed, event
+from wsload.report.web.messages import viewer
 
 COOKIE = "wsload-token"
 WAITING = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="1">
@@ -41,7 +49,7 @@ def application(feed: Feed, token: str | None) -> Starlette:
             run = await feed.run()
         except RunFileError:
             return HTMLResponse(WAITING)
-        return HTMLResponse(page([run], live="events"))
+        return HTMLResponse(page([run], live="events", viewer=viewer() if run.record.header.plan.record else None))
 
     async def events(_: Request) -> Response:
         async def told() -> AsyncIterator[str]:
@@ -51,14 +59,23 @@ def application(feed: Feed, token: str | None) -> Starlette:
 
         return StreamingResponse(told(), media_type="text/event-stream")
 
-    async def metrics(_: Request) -> Response:
-        try:
-            return PlainTextResponse(exposition(await feed.record()), media_type="text/plain; version=0.0.4")
-        except RunFileError as error:
-            return PlainTextResponse(f"{error.what}\n", 503)
+    async def timeline(request: Request) -> Response:
+        return JSONResponse(await feed.messages(dict(request.query_params)))
 
-    routes = [Route("/", show), Route("/events", events), Route("/metrics", metrics)]
-    return Starlette(routes=routes, middleware=[Middleware(_Guard, token=token)])
+    async def metrics(_: Request) -> Response:
+        return PlainTextResponse(exposition(await feed.record()), media_type="text/plain; version=0.0.4")
+
+    async def unread(_: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{getattr(error, 'what', error)}\n", 503)
+
+    routes = [
+        Route("/", show),
+        Route("/events", events),
+        Route("/timeline", timeline),
+        Route("/metrics", metrics),
+    ]
+    guard = Middleware(_Guard, token=token)
+    return Starlette(routes=routes, middleware=[guard], exception_handlers={RunFileError: unread})
 
 
 class _Guard:

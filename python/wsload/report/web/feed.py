@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wsload.errors import RunFileError
 from wsload.report.html.charts import Charts, Run
 from wsload.report.html.page import fragments, shape
+from wsload.report.web.messages import look_up
 from wsload.results import Follower, Record
 
 MAX_WINDOWS = 240
@@ -32,6 +33,7 @@ class Feed:
         self._period_s = period_s
         self._follower = Follower(path, MAX_WINDOWS)
         self._lock = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._closing = asyncio.Event()
 
     async def record(self) -> Record:
@@ -46,6 +48,15 @@ class Feed:
     async def run(self) -> Run:
         """The same under its file's name."""
         return Run(self._path.stem, await self.record())
+
+    async def messages(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Events of the timeline, one question at a time: a search through days takes a while.
+
+        Raises:
+            RunFileError: there is no such file yet, or it cannot be read.
+        """
+        async with self._looking:
+            return await asyncio.to_thread(look_up, self._path, asked)
 
     def close(self) -> None:
         """Tells listeners what there is, for the last time."""
@@ -67,7 +78,9 @@ class Feed:
             charts = over or clock() - last_charts >= min(max(width_s / 4, self._period_s), SLOWEST_CHARTS_S)
             if charts:
                 last_charts = clock()
-            yield await asyncio.to_thread(update, run, charts=charts)
+            told = await asyncio.to_thread(update, run, charts=charts)
+            # Whoever is told for the last time need not ask any more: nobody listens.
+            yield told | {"closing": True} if closing else told
             if over:
                 return
             with contextlib.suppress(TimeoutError):

@@ -42,6 +42,7 @@ wsload.ready.then(() => {
       if (part && !part.contains(document.activeElement)) part.innerHTML = html;
     }
     if (told.sources) draw(told);
+    if (!told.closing) window.dispatchEvent(new CustomEvent("wsload-news"));
     if (told.state === "running") { say("the run is going on", "on"); return; }
     source.close();
     say(told.state === "lost" ? told.text : `the run is over: ${told.state}`, "off");

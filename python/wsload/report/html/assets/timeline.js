@@ -4,12 +4,12 @@
   const block = document.getElementById("data-timeline");
   if (!block) return;
   const PAGE = 200;
-  const { events, total } = JSON.parse(block.textContent);
+  const data = JSON.parse(block.textContent);
   const form = document.getElementById("timeline-filters");
   const list = document.getElementById("timeline-list");
   const count = document.getElementById("timeline-count");
   const more = document.getElementById("timeline-more");
-  let found = [], shown = 0;
+  let turn = 0, last = null;
 
   const bytes = (event) => Uint8Array.from(atob(event.base64), (char) => char.charCodeAt(0));
   // What moves a cursor or reorders a line is shown by its code.
@@ -73,39 +73,140 @@
     item.append(button);
     return item;
   };
-  const showMore = () => {
+
+  // Where events come from: this page itself, or the server of a run that goes on. Both give a page of them at a time.
+  const number = (count) => count.toLocaleString("en");
+  const kept = ({ events, total }) => {
+    let found = [], shown = 0;
+    const more = () => {
+      const part = found.slice(shown, shown + PAGE);
+      shown += part.length;
+      const rest = events.length < total ? `, ${number(events.length)} of ${number(total)} are in this page` : "";
+      return { events: part, more: shown < found.length, words: `${number(found.length)} of ${number(events.length)} events${rest}` };
+    };
+    return {
+      types: [...new Set(events.map((event) => event.o).filter(Boolean))].sort(),
+      more,
+      find(wanted) {
+        const search = wanted.search.toLowerCase(), connection = wanted.connection.trim().replace(/^#/, "");
+        const from = Number.parseFloat(wanted.from) * 1e9;
+        found = events.filter((event) => (!connection || String(event.c) === connection)
+          && (!wanted.direction || (event.d || "none") === wanted.direction)
+          && (!wanted.opcode || event.o === wanted.opcode)
+          && (!(from === from) || event.t >= from)
+          && (!search || words(event).toLowerCase().includes(search)));
+        shown = 0;
+        return more();
+      },
+    };
+  };
+  const served = ({ ask, types }) => {
+    let wanted = {}, place = null, newest = 0;
+    const fetched = async (extra) => {
+      let told;
+      try {
+        const answer = await fetch(`${ask}?${new URLSearchParams({ ...wanted, ...extra })}`);
+        if (!answer.ok) return { events: [], words: await answer.text() };
+        told = await answer.json();
+      } catch {
+        return { events: [], words: "no connection to wsload: its run may be over" };
+      }
+      const all = wanted.follow ? "the newest that fit, " : "";
+      return { ...told, words: `${all}${number(told.total)} events are kept so far` };
+    };
+    return {
+      types,
+      find(next) {
+        wanted = next;
+        place = null;
+        return fetched({});
+      },
+      more: () => fetched(place ? { at: place[0], id: place[1] } : {}),
+      since: () => fetched({ seen: newest }),
+      shown(told) {
+        newest = told.total ?? newest;
+        place = told.last ?? place;
+      },
+    };
+  };
+  const source = data.ask ? served(data) : kept(data);
+
+  const append = (events) => {
     const part = document.createDocumentFragment();
-    for (const end = Math.min(shown + PAGE, found.length); shown < end; shown++) part.append(row(found[shown], found[shown - 1]));
+    for (const event of events) {
+      part.append(row(event, last));
+      last = event;
+    }
     list.append(part);
-    more.hidden = shown >= found.length;
   };
+  // Questions overtake each other: only the answer to the last one is shown.
+  const put = async (asked, first) => {
+    const mine = ++turn;
+    const told = await asked;
+    if (mine !== turn) return;
+    source.shown?.(told);
+    if (first) {
+      list.replaceChildren();
+      last = null;
+    }
+    append(told.events);
+    // What changes each second is not read out.
+    count.setAttribute("aria-live", following() ? "off" : "polite");
+    count.textContent = told.words;
+    // Of a run that goes on there may be more at any time.
+    more.hidden = data.ask ? following() : !told.more;
+    if (following()) list.scrollTop = list.scrollHeight;
+  };
+  const following = () => form.elements.follow?.checked ?? false;
   const filter = () => {
-    const wanted = Object.fromEntries(new FormData(form));
-    const search = wanted.search.toLowerCase(), connection = wanted.connection.trim().replace(/^#/, "");
-    const from = Number.parseFloat(wanted.from) * 1e9;
-    found = events.filter((event) => (!connection || String(event.c) === connection)
-      && (!wanted.direction || (event.d || "none") === wanted.direction)
-      && (!wanted.opcode || event.o === wanted.opcode)
-      && (!(from === from) || event.t >= from)
-      && (!search || words(event).toLowerCase().includes(search)));
-    list.replaceChildren();
-    shown = 0;
-    showMore();
-    const kept = events.length < total ? `, ${events.length.toLocaleString("en")} of ${total.toLocaleString("en")} are in this page` : "";
-    count.textContent = `${found.length.toLocaleString("en")} of ${events.length.toLocaleString("en")} events${kept}`;
+    remember();
+    return put(source.find(Object.fromEntries(new FormData(form))), true);
   };
-  for (const name of [...new Set(events.map((event) => event.o).filter(Boolean))].sort()) {
+  // A page that is loaded again looks for the same.
+  const MEMORY = "wsload-filters";
+  const remember = () => {
+    if (data.ask) sessionStorage.setItem(MEMORY, JSON.stringify(Object.fromEntries(new FormData(form))));
+  };
+  const recall = () => {
+    const known = data.ask && JSON.parse(sessionStorage.getItem(MEMORY) ?? "null");
+    if (!known) return;
+    for (const name of ["search", "connection", "direction", "opcode", "from"]) form.elements[name].value = known[name] ?? "";
+    form.elements.follow.checked = "follow" in known;
+  };
+  for (const name of source.types) {
     const option = document.createElement("option");
     option.value = option.textContent = name;
     form.elements.opcode.append(option);
   }
-  form.addEventListener("input", filter);
+  let waiting = 0;
+  form.addEventListener("input", () => {
+    if (!data.ask) { filter(); return; }
+    // Not for every letter.
+    clearTimeout(waiting);
+    waiting = setTimeout(filter, 150);
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
-  more.addEventListener("click", showMore);
+  more.addEventListener("click", () => put(source.more(), false));
   window.addEventListener("wsload-jump", (event) => {
     form.elements.from.value = `${Math.max(event.detail, 0).toFixed(3)} s`;
+    if (form.elements.follow) form.elements.follow.checked = false;
     filter();
     document.getElementById("timeline").scrollIntoView();
   });
+  // The run has gone on. Nothing moves under the hand of somebody who reads a message.
+  let busy = false;
+  window.addEventListener("wsload-news", async () => {
+    if (!following() || busy) return;
+    if (list.querySelector("[aria-expanded=true]") || list.contains(document.activeElement)) {
+      if (!count.textContent.endsWith("paused")) count.textContent += ", paused";
+      return;
+    }
+    busy = true;
+    try {
+      await put(source.since(), false);
+      while (list.childElementCount > PAGE) list.firstElementChild.remove();
+    } finally { busy = false; }
+  });
+  recall();
   filter();
 })();
