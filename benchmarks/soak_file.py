@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="seconds of an interval (default: 1)")
     options = parser.parse_args()
     raw: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "machine": describe(), **vars(options)}
-    raw |= _simulate(options.hours, options.names, options.every)
+    with tempfile.TemporaryDirectory() as folder:
+        raw |= simulate(Path(folder) / "soak.wsload", options.hours, options.names, options.every)
     name = f"{raw['date'].replace(':', '').replace(' ', '-')}-{options.names}.json"
     path = ROOT / "benchmarks" / "results" / "soak-file" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,26 +48,31 @@ def main() -> None:
     print(f"stored {path.relative_to(ROOT)}")
 
 
-def _simulate(hours: float, names: int, every_s: int) -> dict[str, Any]:
+def simulate(path: Path, hours: float, names: int, every_s: int) -> dict[str, Any]:
+    """Writes the file of a run of so many hours, unfinished; how it grew.
+
+    Args:
+        path: Where.
+        hours: How long the run is.
+        names: How many names messages have.
+        every_s: Seconds of an interval.
+    """
     scenario = Scenario(target="ws://127.0.0.1:9/", load=LoadModel(duration_ns=int(hours * 3600) * SECOND))
     header = Header.describe(scenario, build_plan(scenario), {}, 2)
     pool = _histograms(64)
     count = int(hours * 3600) // every_s
     course = []
     begin_s = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "soak.wsload"
-        writer = RunFileWriter.create(path, header)
-        writer.write_epoch(0, time.time_ns())
-        writer.widen_with_age(BUDGET_BYTES)
-        for number in range(count):
-            writer.append([_interval(number, names, every_s, pool)])
-            if number % (count // 24 or 1) == 0:
-                course.append({"hour": number * every_s / 3600, **_sizes(path)})
-                print(course[-1], file=sys.stderr, flush=True)
-        writer.finish("completed", "")
-        size = path.stat().st_size
-    return {"file_bytes": size, "wall_s": time.monotonic() - begin_s, "course": course}
+    writer = RunFileWriter.create(path, header)
+    writer.write_epoch(0, time.time_ns())
+    writer.widen_with_age(BUDGET_BYTES)
+    for number in range(count):
+        writer.append([_interval(number, names, every_s, pool)])
+        if number % (count // 24 or 1) == 0:
+            course.append({"hour": number * every_s / 3600, **_sizes(path)})
+            print(course[-1], file=sys.stderr, flush=True)
+    writer.close()
+    return {"file_bytes": path.stat().st_size, "wall_s": time.monotonic() - begin_s, "course": course}
 
 
 def _sizes(path: Path) -> dict[str, int]:
