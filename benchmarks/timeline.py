@@ -67,10 +67,9 @@ def _recording(case: Case, rounds: int, seconds: int) -> dict[str, Any]:
 
 def _queries() -> dict[str, float]:
     """Seconds of wall time for each kind of question, the best of three."""
-    import re
-
     from wsload.results import RunFile
     from wsload.timeline import Query, parse_json_test
+    from wsload.timeline.query import compiled
 
     questions = {
         "first page": (Query(), 50),
@@ -80,7 +79,7 @@ def _queries() -> dict[str, float]:
         "--slow 100ms": (Query(slow_ns=100_000_000), -1),
         "--type close": (Query(kinds=("close",)), -1),
         "--contains": (Query(contains=(b'"id": 123456,',)), -1),
-        "--regex": (Query(patterns=(re.compile(rb'"id": 12345[67],'),)), -1),
+        "--regex": (Query(patterns=(compiled('"id": 12345[67],'),)), -1),
         "--json": (Query(json_tests=(parse_json_test('$.type == "error"'),)), -1),
     }
     with tempfile.TemporaryDirectory() as folder:

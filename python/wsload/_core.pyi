@@ -9,6 +9,7 @@ __all__ = [
     "GAUGES",
     "METRICS",
     "PLAN_SCHEMA_VERSION",
+    "Condition",
     "Histogram",
     "Interval",
     "JsonPath",
@@ -17,6 +18,7 @@ __all__ = [
     "Snapshot",
     "build_info",
     "check_plan",
+    "payload_key",
 ]
 
 COUNTERS: Final[tuple[str, ...]]
@@ -175,6 +177,23 @@ class Histogram:
     def mean(self) -> float: ...
     def value_at_quantile(self, quantile: float) -> int:
         """The value at `quantile` (0 to 1), as its histogram step prints it. ValueError: outside 0 to 1."""
+
+def payload_key(payload: bytes) -> int:
+    """What tells a payload from others: 64 bits, the same for the same bytes as long as this module is the same."""
+
+@final
+class Condition:
+    """A condition of a scenario, by itself."""
+
+    def __new__(cls, condition_json: str) -> Condition:
+        """Reads a condition as it stands in a plan.
+
+        Raises:
+            ValueError: it is none; the text says why.
+        """
+
+    def holds(self, payload: bytes) -> bool:
+        """Whether a message with this payload fits."""
 
 @final
 class JsonPath:

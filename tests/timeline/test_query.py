@@ -1,6 +1,6 @@
 """Filters: which events fit, and what is said of filters that are none."""
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from recordings import MS, SESSION, write
 from wsload.errors import UsageError
 from wsload.results import RunFile
 from wsload.timeline import Query, parse_json_test
+from wsload.timeline.query import compiled
 
 
 def found(tmp_path: Path, query: Query) -> list[float]:
@@ -32,7 +33,7 @@ def found(tmp_path: Path, query: Query) -> list[float]:
         (Query(from_ns=20 * MS, to_ns=45 * MS), [20, 30, 31]),
         (Query(contains=(b"type", b"welcome")), [12]),
         (Query(contains=(b"\xff",)), [20]),
-        (Query(patterns=(re.compile(rb'"n":\d,?\}'),)), [10]),
+        (Query(patterns=(compiled(r'"n":\d,?\}'),)), [10]),
         (Query(failed=True), [0, 1, 10, 12, 20, 45, 50, 51]),
         (Query(slow_ns=2 * MS), [12, 45]),
         (Query(direction="sent", connections=((0, None),), kinds=("text",)), [10]),
@@ -57,7 +58,8 @@ def test_what_fits_is_found_in_order_of_time(tmp_path: Path, query: Query, times
         ('$["type"] == "hello"', [10]),
         ("$[?@ > 5]", [45]),
         ("$.n == true", []),
-        ('$.n < "x"', []),
+        ('$[?@ > "error"]', [10, 12]),
+        ('$.type == "{{x}}"', []),
         ('$["a == b"]', []),
     ],
 )
@@ -73,6 +75,20 @@ def test_a_query_that_is_none_is_explained() -> None:
     with pytest.raises(UsageError, match="--json: ") as caught:
         parse_json_test("type == 1")
     assert "RFC 9535" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("ask", "what", "remedy"),
+    [
+        (lambda: parse_json_test('$.n < "x"'), "< compares numbers", "inside a path"),
+        (lambda: compiled("(a"), r"--regex: '\(a': unclosed group", "no look-around"),
+        (lambda: compiled("(?=a)"), "look-around", "no back-references"),
+    ],
+)
+def test_what_rust_refuses_is_explained(ask: Callable[[], object], what: str, remedy: str) -> None:
+    with pytest.raises(UsageError, match=what) as caught:
+        ask()
+    assert remedy in caught.value.remedy
 
 
 def test_between_two_events(tmp_path: Path) -> None:

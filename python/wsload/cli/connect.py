@@ -107,7 +107,7 @@ def connect(
     if output is not None and (output.exists() or output.suffix not in {".har", ".wsload"}):
         what = "exists already" if output.exists() else "is neither FILE.har nor FILE.wsload"
         raise UsageError(f"--output: {output} {what}", "Name another file.")
-    patterns = tuple(compiled(text, "--expect") for text in expect or ())
+    patterns = tuple((text, compiled(text, "--expect")) for text in expect or ())
     wait_ns = values.quantity("--wait", parse_duration, wait or ("10s" if patterns else "1s"))
     by_hand = sys.stdin.isatty() and sys.stdout.isatty()
 

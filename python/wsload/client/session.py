@@ -1,12 +1,12 @@
 """A conversation: lines in, events out, over one connection."""
 
 import asyncio
-import re
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from wsload.client.commands import HELP, Close, Filter, Help, Ping, Send, parse
 from wsload.client.link import Link, open_link
@@ -15,11 +15,19 @@ from wsload.results import Event
 from wsload.scenario import Plan
 
 
+class Expectation(Protocol):
+    """What must be found in a message."""
+
+    def holds(self, payload: bytes) -> bool:
+        """Whether it is."""
+
+
 @dataclass(slots=True)
 class Wishes:
     """What a script waits for after its last line: expressions that must be found in what comes, in order."""
 
-    expect: tuple[re.Pattern[bytes], ...] = ()
+    expect: tuple[tuple[str, Expectation], ...] = ()
+    """As they were written, and ready to be looked for."""
     wait_s: float = 0.0
 
 
@@ -111,9 +119,9 @@ class Conversation:
     def _missing(self, wishes: Wishes) -> str | None:
         rest = list(wishes.expect)
         for event in self.outcome.events:
-            if rest and event.is_message and event.direction == "received" and rest[0].search(event.payload):
+            if rest and event.is_message and event.direction == "received" and rest[0][1].holds(event.payload):
                 rest.pop(0)
-        return rest[0].pattern.decode() if rest else None
+        return rest[0][0] if rest else None
 
     def _take(self, event: Event) -> None:
         event = event._replace(latency_ns=self._latency(event))

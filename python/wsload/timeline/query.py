@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from wsload import _core
@@ -13,14 +12,8 @@ from wsload.results import Event, RunFile
 
 KINDS = ("connect", "open", "text", "binary", "ping", "pong", "close", "failed", "end", "step")
 ORDER = "at_ns, connection, attempt, seq"
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda one, other: type(one) is type(other) and one == other,
-    "!=": lambda one, other: type(one) is not type(other) or one != other,
-    "<=": lambda one, other: _ordered(one, other) and one <= other,
-    ">=": lambda one, other: _ordered(one, other) and one >= other,
-    "<": lambda one, other: _ordered(one, other) and one < other,
-    ">": lambda one, other: _ordered(one, other) and one > other,
-}
+_TESTS = {"==": "eq", "!=": "ne", "<=": "le", ">=": "ge", "<": "lt", ">": "gt"}
+"""What an operator is called in a scenario's conditions."""
 Clause = tuple[str, list[object]]
 """A condition and its parameters."""
 _SINGULAR = re.compile(r"\$(?:\.\w+|\[\d+\]|\['[^'\\]*'\]|\[\"[^\"\\]*\"\])*")
@@ -31,20 +24,9 @@ _STRINGS_AND_FILTERS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[\?.
 class JsonTest:
     """What a JSON text must hold: a query alone, or one of the values it finds in relation to another."""
 
-    path: _core.JsonPath
-    holds: Callable[[Any], bool] | None = None
-    singular: bool = False
-    """It finds one value at most: the rest of a text need not be read."""
+    condition: _core.Condition
     parts: tuple[str, ...] = ()
     """What any text that fits holds, unless it writes it with escapes."""
-
-    def fits(self, payload: bytes) -> bool:
-        """Whether it does."""
-        if self.singular:
-            value = self.path.first(payload)
-            return value is not None and (self.holds is None or self.holds(_number(_loaded(value))))
-        found = self.path.all(payload)
-        return bool(found) if self.holds is None else any(self.holds(_number(json.loads(text))) for text in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +41,7 @@ class Query:
     from_ns: int | None = None
     to_ns: int | None = None
     contains: tuple[bytes, ...] = ()
-    patterns: tuple[re.Pattern[bytes], ...] = ()
+    patterns: tuple[_core.Condition, ...] = ()
     json_tests: tuple[JsonTest, ...] = ()
     failed: bool = False
     slow_ns: int | None = None
@@ -119,26 +101,28 @@ class Query:
         for text in self.contains:
             yield "instr(payload, ?)", [text]
         for number, pattern in enumerate(self.patterns):
-            run.add_function(f"matches_{number}", partial(_is_found, pattern))
+            run.add_function(f"matches_{number}", pattern.holds)
             yield f"matches_{number}(payload)", []
         for number, test in enumerate(self.json_tests):
-            run.add_function(f"json_{number}", test.fits)
+            run.add_function(f"json_{number}", test.condition.holds)
             # What must stand in the text, as it is or with escapes, is found faster than anything is parsed.
             for part in test.parts:
                 yield "(instr(payload, ?) OR instr(payload, x'5c'))", [part.encode()]
             yield f"kind IN ('text', 'binary') AND json_{number}(payload)", []
 
 
-def compiled(text: str, flag: str = "--regex") -> re.Pattern[bytes]:
-    """A regular expression over payloads.
+def compiled(text: str, flag: str = "--regex") -> _core.Condition:
+    """A regular expression over payloads, in the dialect of scenarios.
 
     Raises:
         UsageError: it is none.
     """
     try:
-        return re.compile(text.encode())
-    except re.error as error:
-        raise UsageError(f"{flag}: {text!r}: {error}", "Write a regular expression, such as 'id=[0-9]+'.") from None
+        return _core.Condition(json.dumps({"regex": text}))
+    except ValueError as error:
+        why = str(error).splitlines()[-1].removeprefix("error: ")
+        remedy = "Write a regular expression, such as 'id=[0-9]+'; there are no back-references and no look-around."
+        raise UsageError(f"{flag}: {text!r}: {why}", remedy) from None
 
 
 def parse_json_test(text: str) -> JsonTest:
@@ -150,48 +134,34 @@ def parse_json_test(text: str) -> JsonTest:
     # Operators inside strings and filters of the query are not ours.
     blanked = _STRINGS_AND_FILTERS.sub(lambda match: "_" * len(match[0]), text)
     found = re.search("==|!=|<=|>=|<|>", blanked)
-    query = text[: found.start()] if found else text
+    query = (text[: found.start()] if found else text).strip()
     try:
-        path = _core.JsonPath(query.strip())
+        _core.JsonPath(query)
     except ValueError as error:
         raise UsageError(f"--json: {error}", "Write a JSONPath (RFC 9535), such as $.items[0].id.") from None
-    singular = _SINGULAR.fullmatch(query.strip()) is not None
-    parts = tuple(re.findall(r"\.(\w+)", query)) if singular else ()
-    if found is None:
-        return JsonTest(path, singular=singular, parts=parts)
-    value_text = text[found.end() :].strip()
+    test: object = "exists"
+    parts = tuple(re.findall(r"\.(\w+)", query)) if _SINGULAR.fullmatch(query) else ()
+    if found is not None:
+        value = _value(text[found.end() :].strip(), found[0])
+        test = {_TESTS[found[0]]: value.replace("{{", "\\{{") if isinstance(value, str) else value}
+        if found[0] == "==" and isinstance(value, str):
+            parts += (value,)
+    condition = _core.Condition(json.dumps({"json": {"path": query, "test": test}}))
+    return JsonTest(condition, tuple(part for part in parts if _is_plain(part)))
+
+
+def _value(text: str, operator: str) -> Any:
     try:
-        value = _number(json.loads(value_text))
+        value = json.loads(text)
     except ValueError:
         remedy = "Write a JSON value: --json '$.type == \"error\"', --json '$.count > 3'."
-        raise UsageError(f"--json: {value_text!r} is no JSON value", remedy) from None
-    operator = _OPERATORS[found[0]]
-    if found[0] == "==" and isinstance(value, str):
-        parts += (value,)
-    return JsonTest(path, lambda one: operator(one, value), singular, tuple(part for part in parts if _is_plain(part)))
-
-
-def _is_found(pattern: re.Pattern[bytes], payload: bytes) -> bool:
-    return pattern.search(payload) is not None
+        raise UsageError(f"--json: {text!r} is no JSON value", remedy) from None
+    if operator not in {"==", "!="} and (isinstance(value, bool) or not isinstance(value, int | float)):
+        remedy = "Strings are compared inside a path: --json '$[?@ > \"2026-01-01\"]'."
+        raise UsageError(f"--json: {operator} compares numbers, and {text} is none", remedy)
+    return value
 
 
 def _is_plain(text: str) -> bool:
     """Whether JSON writes it as it is."""
     return json.dumps(text, ensure_ascii=False)[1:-1] == text
-
-
-def _loaded(text: bytes) -> Any:
-    """The value of a JSON text that stands in what may not be JSON as a whole."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _number(value: Any) -> Any:
-    """1 and 1.0 are the same number in JSON."""
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _ordered(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and isinstance(one, float | str)

@@ -29,7 +29,7 @@ mod _core {
     #[pymodule_export]
     use super::interval::{Interval, Snapshot};
     #[pymodule_export]
-    use super::json::JsonPath;
+    use super::json::{Condition, JsonPath, payload_key};
     #[pymodule_export]
     use super::script::Scripts;
     #[pymodule_export]

@@ -7,6 +7,7 @@
 
 mod compile;
 mod condition;
+mod filter;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use regex::bytes::Regex;
 
 pub use self::condition::Incoming;
 use self::condition::{Check, Scope, Test};
+pub use self::filter::Filter;
 pub use self::session::{Action, Awaited, Command, Exchange, Note, Now, Session, Taken};
 use crate::frame::opcode::Opcode;
 use crate::json::{Query, plain};
