@@ -73,6 +73,14 @@ def test_what_was_cut_or_redacted_is_said_in_the_export() -> None:
     assert base64.b64decode(message["data"]) == b"\xc3"
 
 
+def test_what_was_cut_or_redacted_is_known_after_an_import(tmp_path: Path) -> None:
+    marked = {**SEND, "_cutFromBytes": 900, "_redacted": True}
+    foreign = {**SEND, "_cutFromBytes": True, "_redacted": "no"}
+    messages = [one for one in read(har(tmp_path, chromium(marked, foreign))).events if one.is_message]
+    whole = len(str(SEND["data"]).encode())
+    assert [(one.size, one.flags) for one in messages] == [(900, int(Flag.CUT | Flag.REDACTED)), (whole, 0)]
+
+
 def test_an_imported_file_is_a_run_file(tmp_path: Path) -> None:
     second = chromium(SEND, startedDateTime="2026-11-23T10:00:01Z")
     counts = import_har(har(tmp_path, chromium(SEND, RECEIVE), second), tmp_path / "a.wsload")

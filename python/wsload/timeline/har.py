@@ -183,11 +183,12 @@ def _events(path: Path, slot: int, entry: dict[str, Any], start_ns: int, epoch: 
     url = str(_part(entry, "request").get("url", ""))
     events: list[Event] = []
 
-    def add(at_ns: int, direction: str, kind: str, payload: bytes) -> None:
+    def add(at_ns: int, direction: str, kind: str, payload: bytes, size: int | None = None, flags: int = 0) -> None:
         # A clock that stepped must not tear the order of a connection.
         at_ns = max(at_ns - epoch, events[-1].at_ns if events else 0)
-        size = len(payload) if direction else 0
-        events.append(Event(at_ns, slot, 1, len(events), direction, kind, None, size, None, None, None, 0, 0, payload))
+        size = (len(payload) if direction else 0) if size is None else size
+        place = (at_ns, slot, 1, len(events))
+        events.append(Event(*place, direction, kind, None, size, None, None, None, flags, 0, payload))
 
     add(start_ns, "", "connect", url.encode())
     add(start_ns, "", "open", b"")
@@ -202,9 +203,18 @@ def _events(path: Path, slot: int, entry: dict[str, Any], start_ns: int, epoch: 
         if kind is None:
             # Errors and control frames that DevTools notes are no messages.
             continue
-        add(at_ns, "sent" if message["type"] == "send" else "received", kind, _payload(path, kind, data, where))
+        way = "sent" if message["type"] == "send" else "received"
+        add(at_ns, way, kind, _payload(path, kind, data, where), *_as_kept(message))
     add(max(start_ns, events[-1].at_ns + epoch), "", "end", b"")
     return events
+
+
+def _as_kept(message: dict[str, Any]) -> tuple[int | None, int]:
+    """Size and flags of a message of which a HAR file of ours says that it is not all there."""
+    whole = message.get("_cutFromBytes")
+    cut = isinstance(whole, int) and not isinstance(whole, bool) and whole > 0
+    flags = (Flag.CUT if cut else 0) | (Flag.REDACTED if message.get("_redacted") is True else 0)
+    return (whole if cut else None), int(flags)
 
 
 def _payload(path: Path, kind: str, data: str, where: str) -> bytes:
