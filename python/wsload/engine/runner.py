@@ -22,7 +22,7 @@ from wsload.errors import EngineError, ExitCode, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary, aside_names
 from wsload.results.summary import Outcome
 from wsload.results.verdict import judge_interval
-from wsload.scenario import Plan, Scenario, build_plan, parse_thresholds
+from wsload.scenario import Plan, ReplayLoad, Scenario, build_plan, parse_thresholds
 from wsload.scenario.script import set_up, tear_down
 from wsload.scenario.thresholds import check_message_names
 from wsload.units import format_duration
@@ -41,7 +41,10 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What to run, and where to keep it. `output` None: a name is made up in the current folder."""
+    """What to run, and where to keep it. `output` None: a name is made up in the current folder.
+
+    `plan` None: the scenario's own; a recording is played by a plan that no scenario describes.
+    """
 
     scenario: Scenario
     output: Path | None = None
@@ -55,6 +58,7 @@ class RunRequest:
     """Workers that are lost are replaced."""
     file_budget_bytes: int | None = None
     """Stored intervals widen with age to keep the file within it; None: they stay as they are."""
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def _set_up(plan: Plan) -> Plan:
 
 
 def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
-    plan = build_plan(request.scenario)
+    plan = request.plan or build_plan(request.scenario)
     limits.raise_soft_fd_limit()
     here = limits.machine()
     workers = choose_workers(plan, request.workers, here)
@@ -209,6 +213,8 @@ def message_names(plan: Plan) -> set[str]:
     """Names under which exchanges will be recorded; empty where that is not known before."""
     if plan.program is not None:
         return {one.name for one in plan.program.names}
+    if isinstance(plan.load, ReplayLoad):
+        return set(plan.load.names)
     return {plan.message.name} if plan.message else set()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from wsload.report.text import printable, shortened
 from wsload.scenario import Scenario, build_plan, redact_url
 from wsload.scenario.parts import REDACTED, ExponentialThink, FixedThink, JsonKey, RegexKey, Think, UniformThink
-from wsload.scenario.plan import ClosedLoad, IdleLoad, OpenLoad, Plan
+from wsload.scenario.plan import ClosedLoad, IdleLoad, OpenLoad, Plan, ReplayLoad
 from wsload.scenario.program import (
     Capture,
     CloseStep,
@@ -162,6 +162,8 @@ def _load(plan: Plan) -> str:
             parts.append(f"closed loop, {in_flight} in flight")
         case IdleLoad():
             parts.append("nothing scheduled")
+        case ReplayLoad(speed=speed):
+            parts.append(f"a recording, {f'{speed:g} times as fast' if speed else 'as fast as it goes'}")
     if plan.duration_ns is not None:
         parts.append(f"for {format_duration(plan.duration_ns)}")
     if plan.iterations is not None:

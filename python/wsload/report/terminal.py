@@ -85,6 +85,9 @@ def load_words(summary: Summary) -> str:
         return f"{format_rate(load.rate_per_s).removesuffix('/s')} msg/s open, {load.arrivals}"
     if load.model == "closed":
         return f"closed loop, {_think(load.think) if load.think else f'{format_count(load.in_flight)} in flight'}"
+    if load.model == "replay":
+        pace = f"{load.speed:g} times as fast" if load.speed else "as fast as it goes"
+        return f"a recording, {'as it was' if load.speed == 1 else pace}{', replies awaited' * load.wait_replies}"
     return "idle" if load.model == "idle" else "sends back what it receives"
 
 
@@ -109,7 +112,7 @@ def _terms(summary: Summary) -> list[str]:
         parts.append(f"through proxy {printable(summary.proxy)}")
     if summary.warmup_ns:
         parts.append(f"warm-up {format_duration(summary.warmup_ns)}")
-    if summary.load.model == "open":
+    if summary.load.keeps_times:
         parts.append(f"grain {format_duration(summary.grain_ns)}")
     timeouts = f"connect time-out {format_duration(summary.connect_timeout_ns)}"
     if summary.matching not in {"order", "none"}:
@@ -237,7 +240,7 @@ def _connect(summary: Summary) -> list[str]:
 def _messages(summary: Summary) -> list[str]:
     messages = summary.messages
     cells = []
-    if summary.load.model == "open":
+    if summary.load.keeps_times:
         cells.append(f"{format_count(messages.due)} due")
     if summary.load.model != "idle" and (messages.due or messages.sent):
         cells.append(f"{format_count(messages.sent)} sent")
@@ -353,7 +356,7 @@ def _failure(failure: FailureSummary, label: str, width: int) -> list[Text]:
 def _latencies(summary: Summary, width: int) -> list[Text]:
     rows: list[tuple[str, Stats, str]] = []
     if summary.response_time and summary.service_time:
-        scheduled = summary.load.model == "open"
+        scheduled = summary.load.keeps_times
         intended = "from the intended send" if scheduled else "from when it was due"
         rows.append(("response time", summary.response_time, intended))
         rows.append(("service time", summary.service_time, "from the actual send"))
@@ -368,7 +371,7 @@ def _latencies(summary: Summary, width: int) -> list[Text]:
     ):
         if stats:
             rows.append((label, stats, what))
-    if summary.send_lag and summary.load.model == "open":
+    if summary.send_lag and summary.load.keeps_times:
         rows.append(("send lag", summary.send_lag, "behind the schedule"))
     if not rows:
         return []

@@ -39,6 +39,7 @@ from wsload.scenario import (
     KeyMatching,
     OpenLoad,
     Plan,
+    ReplayLoad,
     Threshold,
     parse_authority,
     parse_thresholds,
@@ -197,7 +198,8 @@ class Fold:
             tried = self._whole["unanswered"] + self._whole["aside_unanswered"]
             came = self._whole["answered"] + self._whole["aside_answered"] + self._whole["received"]
             return came > 0 or not tried
-        awaited = plan.message is not None and plan.matching != "none"
+        sends = plan.message is not None or isinstance(plan.load, ReplayLoad)
+        awaited = sends and plan.matching != "none"
         if plan.publishers is not None:
             return self._whole["fan_out_delivered"] > 0 or not self._whole["sent"]
         return not awaited or not self._whole["sent"] or self._whole["answered"] > 0
@@ -358,7 +360,7 @@ class Fold:
         whole = self._whole["connects_failed"] + self._whole["connections_lost"] + self._whole["matching_lost"] == 0
         reasons = judge(
             Facts(
-                is_open=isinstance(self._header.plan.load, OpenLoad),
+                is_open=self._header.plan.load.keeps_times,
                 due=self._measured["due"],
                 sent=self._measured["sent"],
                 received=self._measured["received"],

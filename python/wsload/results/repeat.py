@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wsload.errors import UsageError
 from wsload.results.file import RunFile
 from wsload.scenario import Scenario
 from wsload.scenario.source import Inputs, Overrides, repeat_scenario
@@ -15,5 +16,7 @@ def stored_scenario(path: Path, inputs: Inputs, overrides: Overrides) -> Scenari
         UsageError: a secret is not given, or a file that the run used is another one now.
     """
     with RunFile.open(path) as file:
-        stored = file.header.scenario
+        stored, load = file.header.scenario, file.header.plan.load
+    if load.model == "replay":
+        raise UsageError(f"{path}: is the run of a recording", "Play that again: wsload replay FILE URL.")
     return repeat_scenario(stored, str(path), inputs, overrides)

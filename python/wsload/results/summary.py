@@ -16,6 +16,7 @@ from wsload.scenario import (
     EchoLoad,
     IdleLoad,
     OpenLoad,
+    ReplayLoad,
 )
 
 LONG_RUN_NS = 300 * 10**9
@@ -272,7 +273,7 @@ class Summary(_Section):
     labels: dict[str, str]
     seed: str = Field(description="hexadecimal, as --seed takes it")
     host: Host
-    load: ClosedLoad | OpenLoad | IdleLoad | EchoLoad
+    load: ClosedLoad | OpenLoad | IdleLoad | EchoLoad | ReplayLoad
     grain_ns: int
     tls: Security | None
     proxy: str | None = Field(description="address of the proxy")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from wsload import _core
-from wsload.scenario import OpenLoad, Plan
+from wsload.scenario import Plan
 from wsload.units import format_count, format_latency
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def judge_interval(interval: "Interval", plan: Plan, cpus: int) -> tuple[Reason,
 
     counters = interval.counters
     facts = Facts(
-        is_open=isinstance(plan.load, OpenLoad),
+        is_open=plan.load.keeps_times,
         due=counters.get("due", 0),
         sent=counters.get("sent", 0),
         received=counters.get("received", 0),

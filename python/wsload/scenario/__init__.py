@@ -4,7 +4,7 @@ from wsload.scenario.alerts import Alert, parse_alerts
 from wsload.scenario.build import build_plan
 from wsload.scenario.model import LoadModel, Message, Scenario, Stage
 from wsload.scenario.parts import ExponentialThink, FixedThink, Think, UniformThink
-from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, Plan
+from wsload.scenario.plan import ClosedLoad, EchoLoad, IdleLoad, KeyMatching, OpenLoad, Plan, ReplayLoad
 from wsload.scenario.record import Recording, parse_keep_on, parse_whole
 from wsload.scenario.thresholds import Threshold, parse_threshold, parse_thresholds
 from wsload.scenario.url import parse_address, parse_authority, redact_url
@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "Proxy",
     "Recording",
+    "ReplayLoad",
     "Scenario",
     "Stage",
     "Think",

@@ -99,7 +99,14 @@ class PlanHandshake(Frozen):
     compression: PlanCompression | None
 
 
-class ClosedLoad(Frozen):
+class _Load(Frozen):
+    @property
+    def keeps_times(self) -> bool:
+        """Whether messages are due on a schedule that ignores how the server is doing."""
+        return False
+
+
+class ClosedLoad(_Load):
     """Each connection keeps `in_flight` messages outstanding; with `think` a user waits between reply and send."""
 
     model: Literal["closed"] = "closed"
@@ -114,7 +121,7 @@ class PlanStage(Frozen):
     target_per_s: float
 
 
-class OpenLoad(Frozen):
+class OpenLoad(_Load):
     """Messages are due on a schedule that ignores how the server is doing."""
 
     model: Literal["open"] = "open"
@@ -122,20 +129,41 @@ class OpenLoad(Frozen):
     stages: tuple[PlanStage, ...] = ()
     arrivals: Literal["constant", "poisson"]
 
+    @property
+    def keeps_times(self) -> bool:
+        """It is such a schedule."""
+        return True
 
-class IdleLoad(Frozen):
+
+class IdleLoad(_Load):
     """Connections only listen."""
 
     model: Literal["idle"] = "idle"
 
 
-class EchoLoad(Frozen):
+class EchoLoad(_Load):
     """Connections send back what they receive."""
 
     model: Literal["echo"] = "echo"
 
 
-Load = Annotated[ClosedLoad | OpenLoad | IdleLoad | EchoLoad, Field(discriminator="model")]
+class ReplayLoad(_Load):
+    """Connections do what was recorded of others."""
+
+    model: Literal["replay"] = "replay"
+    speed: float
+    wait_replies: bool
+    names: tuple[str, ...]
+    script: str
+    """As JSON, for workers only; what is stored has none."""
+
+    @property
+    def keeps_times(self) -> bool:
+        """Unless nothing, or replies, are waited for."""
+        return self.speed > 0 and not self.wait_replies
+
+
+Load = Annotated[ClosedLoad | OpenLoad | IdleLoad | EchoLoad | ReplayLoad, Field(discriminator="model")]
 
 
 class KeyMatching(Frozen):
@@ -265,4 +293,6 @@ class Plan(Frozen):
             updates["record"] = self.record.model_copy(update={"secrets": names})
         if self.program:
             updates["program"] = self.program.redacted()
+        if isinstance(self.load, ReplayLoad):
+            updates["load"] = self.load.model_copy(update={"script": ""})
         return self.model_copy(update=updates)

@@ -5,6 +5,7 @@
 //!
 //! - on the wire: [`frame`], [`handshake`], [`deflate`], [`message`], [`connection`]
 //! - when to send and which reply belongs to what: [`plan`], [`schedule`], [`calendar`], [`matching`], [`template`], [`rng`]
+//! - what was recorded, played again: [`replay`]
 //! - what was measured: [`histogram`], [`tally`], [`interval`], and what is kept of messages: [`timeline`]
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod message;
 pub mod plan;
 pub mod program;
 pub mod reconnect;
+pub mod replay;
 pub mod rng;
 pub mod schedule;
 pub mod tally;

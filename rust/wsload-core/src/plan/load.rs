@@ -29,6 +29,17 @@ pub enum Load {
     Idle,
     /// Connections send back what they receive.
     Echo,
+    /// Connections do what was recorded of others.
+    Replay {
+        /// So many times faster; 0: nothing is waited for.
+        speed: f64,
+        /// A message waits until as many have come as had in the recording.
+        wait_replies: bool,
+        /// Names of the messages.
+        names: Vec<String>,
+        /// [`crate::replay::Script`] as JSON: a text, so that it is read once, where it is played.
+        script: String,
+    },
 }
 
 /// How an open schedule spreads its instants.

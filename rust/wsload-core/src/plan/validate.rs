@@ -62,13 +62,18 @@ impl Plan {
             Load::Idle | Load::Echo => {
                 require(self.duration_ns.is_some(), "duration_ns", "is needed when nothing is scheduled")?;
             }
+            Load::Replay { speed, names, .. } => {
+                require(speed.is_finite() && *speed >= 0.0, "load.speed", "must not be negative")?;
+                require(names.len() < usize::from(u16::MAX), "load.names", "are too many")?;
+                require(self.program.is_none(), "program", "does not go with a recording")?;
+            }
         }
         if let Some(publishers) = self.publishers {
             let open = matches!(self.load, Load::Open { .. }) && matches!(self.matching, Matching::Key { .. });
             require(open, "publishers", "need a schedule and messages with keys")?;
             require((1..=self.connections).contains(&publishers), "publishers", "are 1 to all connections")?;
         }
-        let scheduled = !matches!(self.load, Load::Idle | Load::Echo);
+        let scheduled = matches!(self.load, Load::Closed { .. } | Load::Open { .. });
         let alone = scheduled && self.program.is_none();
         require(alone == self.message.is_some(), "message", "is needed when something is scheduled, and only then")
     }

@@ -34,7 +34,7 @@ impl Shard {
                 self.ramp_next += 1;
                 self.ramp_next - 1
             });
-            if self.slots[index as usize].abandoned {
+            if self.slots[index as usize].abandoned || self.waits_to_begin(index) {
                 continue;
             }
             self.start_attempt(index);
@@ -207,6 +207,9 @@ impl Shard {
             // A scenario's connection is there when its first steps are over.
             self.first_over(index);
             self.recovered(index, arrival_ns);
+        }
+        if let Some(replay) = &mut self.replay {
+            replay.opened(index, arrival_ns);
         }
         self.ping_later(index, arrival_ns);
         if let (Some(lifetimes), Some(lifetime_ns)) = (&mut self.lifetimes, self.settings.connection_lifetime_ns) {

@@ -111,8 +111,10 @@ impl Shard {
             return;
         }
         let now_ns = monotonic_ns();
+        self.drop_recording(now_ns);
         for index in 0..self.settings.slots {
             self.cut_session(index, now_ns);
+            self.part_is_over(index, now_ns, ("run aborted", "the run was stopped before the reply came"));
             let queue = &mut self.slots[index as usize].awaiting;
             self.book.give_up(queue, index, now_ns, ("run aborted", "the run was stopped before the reply came"));
             self.release(index);
@@ -147,7 +149,7 @@ impl Shard {
     fn begin_schedule(&mut self) {
         self.phase = Phase::Running;
         let Some(epoch_ns) = self.epoch_ns else { return };
-        let mut lazily = false;
+        let mut lazily = self.begin_recording(epoch_ns);
         for index in 0..self.settings.slots {
             let slot = &self.slots[index as usize];
             match &self.settings.drive {
@@ -158,7 +160,7 @@ impl Shard {
                         self.sends.insert(index, self.settings.grain.round_up(epoch_ns + cursor.due_ns));
                     }
                 }
-                Drive::Idle | Drive::Echo => {}
+                Drive::Idle | Drive::Echo | Drive::Replay(_) => {}
             }
         }
         self.read_lazily(lazily);
@@ -199,8 +201,10 @@ impl Shard {
     }
 
     fn is_drained(&self, now_ns: u64) -> bool {
+        let recorded = self.replay.as_ref().is_some_and(|replay| replay.awaiting() > 0);
+        let awaited = self.book.awaiting() > 0 || recorded;
         now_ns >= self.drain_until_ns
-            || (self.book.awaiting() == 0 && self.busy == 0 && self.open_backlog() == 0 && !self.scripts_await())
+            || (!awaited && self.busy == 0 && self.open_backlog() == 0 && !self.scripts_await())
     }
 
     /// Whether scripts with no iterations to finish await replies.
@@ -230,6 +234,7 @@ impl Shard {
             match slot.stage {
                 Stage::Open => {
                     self.cut_session(index, now_ns);
+                    self.part_is_over(index, now_ns, ("run ended", "no reply within the reply time-out"));
                     let slot = &mut self.slots[index as usize];
                     let queue = &mut slot.awaiting;
                     self.book.give_up(queue, index, now_ns, ("run ended", "no reply within the reply time-out"));
@@ -271,6 +276,7 @@ impl Shard {
         let queue = &mut self.slots[index as usize].awaiting;
         let example = "the connection ended before the reply came";
         self.book.give_up(queue, index, now_ns, ("connection ended", example));
+        self.part_is_over(index, now_ns, ("connection ended", example));
         self.mark_lost(index, now_ns, before);
     }
 
@@ -361,6 +367,12 @@ impl Shard {
         if slot.stage != Stage::Finished {
             slot.stage = Stage::Finished;
             self.live -= 1;
+            self.part_is_over(
+                index,
+                monotonic_ns(),
+                ("connection ended", "the connection ended before the reply came"),
+            );
+            let slot = &mut self.slots[index as usize];
             if slot.remaining > 0 {
                 slot.remaining = 0;
                 self.working -= 1;
@@ -435,6 +447,7 @@ impl Shard {
     /// Messages that were due and are not sent any more are counted, each with its age.
     fn drop_backlog(&mut self, now_ns: u64) {
         self.backlog = 0;
+        self.drop_recording(now_ns);
         let (Drive::Open { schedule, .. }, Some(epoch_ns)) = (&self.settings.drive, self.epoch_ns) else { return };
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let slot_number = self.settings.global_slot(index as u32);
@@ -454,12 +467,13 @@ impl Shard {
     pub(super) fn gauges(&mut self, now_ns: u64) -> Gauges {
         let by_key = self.book.oldest_key_ns();
         let by_order = self.slots.iter().filter_map(|slot| self.book.oldest(&slot.awaiting)).map(|sent| sent.sent_ns);
-        let oldest = by_order.chain(by_key).min();
+        let recorded = self.replay.as_ref().and_then(|replay| replay.oldest_sent_ns());
+        let oldest = by_order.chain(by_key).chain(recorded).min();
         let pushed = self.slots.iter().filter(|slot| slot.push_ns != 0 && slot.stage == Stage::Open);
         let silent = pushed.map(|slot| slot.push_ns).min();
         Gauges {
             open_connections: u64::from(self.open),
-            in_flight: self.book.awaiting(),
+            in_flight: self.book.awaiting() + self.replay.as_ref().map_or(0, |replay| replay.awaiting()),
             backlog: self.backlog,
             silence_ns: silent.map_or(0, |since_ns| now_ns.saturating_sub(since_ns)),
             oldest_in_flight_ns: oldest.map_or(0, |sent_ns| now_ns.saturating_sub(sent_ns)),

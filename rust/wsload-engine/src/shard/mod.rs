@@ -14,6 +14,7 @@ mod lifecycle;
 mod pace;
 mod read;
 mod record;
+mod replay;
 mod script;
 mod secure;
 mod send;
@@ -38,6 +39,7 @@ use wsload_core::tally::FailureKind;
 use self::book::Book;
 use self::pace::ConnectPace;
 use self::record::Recording;
+use self::replay::Replay;
 use self::settings::{Drive, Settings};
 use self::slot::{Slot, Stage};
 use crate::os::{ClockMap, Epoll, Interest, Ready, Timer, monotonic_ns};
@@ -187,6 +189,8 @@ pub struct Shard {
     steps: Option<Calendar>,
     /// When something that is repeated is due on a connection.
     clocks: Option<Calendar>,
+    /// Where connections stand in a recording; there only when one is played.
+    replay: Option<Box<Replay>>,
     /// Iterations under way.
     busy: u32,
     pace: ConnectPace,
@@ -264,6 +268,7 @@ impl Shard {
                 .as_ref()
                 .filter(|program| program.has_clocks())
                 .map(|_| Calendar::new(TIMEOUT_TICK_NS, 0, settings.slots)),
+            replay: Replay::new(&settings).map(Box::new),
             busy: 0,
             pace: ConnectPace::new(settings.connect_gap_ns),
             ramp_next: 0,
@@ -273,7 +278,7 @@ impl Shard {
             opening: 0,
             open: 0,
             live: settings.slots,
-            first_pending: settings.slots,
+            first_pending: slots.iter().filter(|slot| !slot.first_over).count() as u32,
             working: working as u32,
             backlog: 0,
             epoch_ns: None,
@@ -441,5 +446,9 @@ fn new_slot(settings: &Settings, index: u32) -> Slot {
             Slot::new(0, sends.then(|| schedule.first(slot)).flatten())
         }
         Drive::Idle | Drive::Echo => Slot::new(0, None),
+        // What is left is its part of the recording, whatever that holds.
+        Drive::Replay(recorded) => {
+            Slot { first_over: recorded.begins_later(settings.global_slot(index)), ..Slot::new(1, None) }
+        }
     }
 }

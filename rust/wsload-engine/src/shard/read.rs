@@ -34,6 +34,8 @@ struct Heard {
     rare: Option<Box<Rare>>,
     /// The session took a message: what it says next, and until when it waits if it waits.
     followed: bool,
+    /// A message came on a connection that plays a recording: what waited for it may follow.
+    played: bool,
     actions: Vec<Action>,
     wait: Option<Option<u64>>,
 }
@@ -123,7 +125,8 @@ impl Shard {
     /// behind it is for these.
     #[inline]
     fn hear(&mut self, index: u32, input: &mut &[u8], arrival_ns: u64, read_ns: u64) -> Heard {
-        let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, clock, .. } = self;
+        let Self { slots, wire: Wire { config, masks, codecs, out, echo, .. }, book, settings, clock, replay, .. } =
+            self;
         let Slot { connection, awaiting, ping_ns, push_ns, emptied_ns, session, .. } = &mut slots[index as usize];
         let slot_number = settings.global_slot(index);
         let mut context = wsload_core::connection::Context { config, masks, codecs, out };
@@ -187,6 +190,16 @@ impl Shard {
                             book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
                             continue;
                         }
+                    }
+                    if let Some(replay) = replay {
+                        let answered = replay.heard(settings, index, payload, arrival_ns);
+                        stamped = answered.map(|sent| book.answered_as_recorded(sent, arrival_ns, read_ns));
+                        if answered.is_none() {
+                            book.pushed(std::mem::replace(push_ns, arrival_ns), arrival_ns);
+                        }
+                        book.record.received(index, arrival_ns, opcode, payload, stamped);
+                        heard.played = true;
+                        continue;
                     }
                     let reply = match &settings.keys {
                         None => {
@@ -270,6 +283,9 @@ impl Shard {
                 return;
             }
         }
+        if heard.played {
+            return self.play(index);
+        }
         let slot = &mut self.slots[index as usize];
         if let Drive::Closed { think: Some(think), .. } = self.settings.drive {
             if heard.answered > 0 {
@@ -343,6 +359,9 @@ impl Shard {
     fn closed_by_server(&mut self, index: u32, code: Option<u16>, reason: &str) {
         let reported = code.unwrap_or(1005);
         *self.book.now().close_codes.entry(reported).or_default() += 1;
+        if self.closes_as_recorded(index) {
+            return;
+        }
         if self.slots[index as usize].stage == Stage::Open {
             let what = format!("the server closed with code {reported} \"{reason}\"");
             self.fail(index, FailureKind::UnexpectedClose, &reported.to_string(), &what);

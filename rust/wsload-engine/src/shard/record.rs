@@ -77,6 +77,21 @@ impl Recording {
         }
     }
 
+    /// The same; with `stored`, that is what is kept of it.
+    #[inline]
+    pub(super) fn sent_instead(
+        &mut self,
+        index: u32,
+        at_ns: u64,
+        what: (Opcode, u16),
+        payload: &[u8],
+        stored: Option<&[u8]>,
+    ) {
+        if let Some(timeline) = &mut self.timeline {
+            timeline.sent(index, at_ns, what, payload, stored);
+        }
+    }
+
     /// A message of a scenario, whose secret variables must not be stored.
     #[inline]
     pub(super) fn sent_in_session(

@@ -28,6 +28,7 @@ impl Shard {
         while let Some(index) = self.sends.pop(now_ns) {
             let mut ready_ns = monotonic_ns();
             match self.settings.drive {
+                Drive::Replay(_) => self.come_back(index),
                 Drive::Open { .. } => self.come_due(index, now_ns),
                 Drive::Closed { think: Some(_), .. } => ready_ns = self.thought(index, ready_ns),
                 _ => {}
@@ -84,6 +85,9 @@ impl Shard {
             }
             return self.flush(index);
         }
+        if self.replay.is_some() {
+            return self.play(index);
+        }
         while self.phase <= Phase::Draining && self.encode(index, ready_ns) {
             self.flush(index);
         }
@@ -106,7 +110,7 @@ impl Shard {
         let sent = match self.settings.drive {
             Drive::Closed { .. } => self.encode_closed(index, ready_ns),
             Drive::Open { .. } => self.encode_open(index),
-            Drive::Idle | Drive::Echo => 0,
+            Drive::Idle | Drive::Echo | Drive::Replay(_) => 0,
         };
         if sent > 0 && self.settings.awaits_replies && self.settings.keys.is_none() && !self.timeouts.contains(index) {
             self.timeouts.insert(index, ready_ns + self.settings.reply_timeout_ns);

@@ -12,6 +12,7 @@ use wsload_core::plan::program::{self, Name};
 use wsload_core::plan::{Close, Handshake, KeySpec, Load, Matching, Message, MessageKind, Ping, Plan, Target};
 use wsload_core::program::Program;
 use wsload_core::reconnect::Reconnect;
+use wsload_core::replay::Script;
 use wsload_core::schedule::{Grain, OpenSchedule, Think, share};
 use wsload_core::template::{RenderContext, Template};
 
@@ -96,6 +97,33 @@ pub(super) enum Drive {
     Open { schedule: OpenSchedule, lazy: bool },
     Idle,
     Echo,
+    Replay(Box<Recorded>),
+}
+
+/// A recording to play.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) script: Script,
+    pub(super) speed: f64,
+    pub(super) wait_replies: bool,
+    pub(super) lazy: bool,
+}
+
+impl Recorded {
+    fn new(script: Script, (speed, wait_replies): (f64, bool), plan: &Plan, workers: u32) -> Self {
+        let copies = f64::from(plan.connections) / script.parts.len() as f64;
+        let seconds = script.length_ns() as f64 / 1e9 / if speed > 0.0 { speed } else { f64::INFINITY };
+        let rate_per_s = script.messages() as f64 * copies / seconds;
+        let lazy = !wait_replies && seconds > 0.0 && reads_lazily(rate_per_s, plan, workers);
+        Self { script, speed, wait_replies, lazy }
+    }
+}
+
+/// Above one message per tick the timer wakes us often enough to read replies then, too. But two replies that are read
+/// together share a stamp: a connection that expects more than one is read at once.
+fn reads_lazily(rate_per_s: f64, plan: &Plan, workers: u32) -> bool {
+    let per_tick = rate_per_s * plan.grain_ns as f64 / 1e9;
+    per_tick / f64::from(workers) >= 1.0 && per_tick / f64::from(plan.connections) <= 0.25
 }
 
 /// The plan as seen by worker `worker` of `workers`: it owns the slots `worker + k * workers`.
@@ -163,13 +191,14 @@ impl Settings {
                 } else {
                     OpenSchedule::staged(stages, *arrivals, senders, plan.seed, plan.iterations)
                 },
-                // Above one message per tick the timer wakes us often enough to read replies then, too. But two replies
-                // that are read together share a stamp: a connection that expects more than one is read at once.
-                lazy: rate_per_s / f64::from(workers) * plan.grain_ns as f64 / 1e9 >= 1.0
-                    && rate_per_s / f64::from(plan.connections) * plan.grain_ns as f64 / 1e9 <= 0.25,
+                lazy: reads_lazily(*rate_per_s, plan, workers),
             },
             Load::Idle => Drive::Idle,
             Load::Echo => Drive::Echo,
+            Load::Replay { speed, wait_replies, names, script } => {
+                let script = Script::from_json(script, names.len()).map_err(|error| error.to_string())?;
+                Drive::Replay(Box::new(Recorded::new(script, (*speed, *wait_replies), plan, workers)))
+            }
         };
         let alone = plan.program.as_ref().and_then(Program::simple);
         let (message, keys, awaits_replies, reply_timeout_ns) = match (&plan.program, alone) {
@@ -250,7 +279,10 @@ fn names(plan: &Plan) -> Vec<Name> {
     match (&plan.program, &plan.message) {
         (Some(program), _) => program.names.clone(),
         (None, Some(message)) => vec![Name { name: message.name.clone(), total: true }],
-        (None, None) => Vec::new(),
+        (None, None) => match &plan.load {
+            Load::Replay { names, .. } => names.iter().map(|name| Name { name: name.clone(), total: true }).collect(),
+            _ => Vec::new(),
+        },
     }
 }
 

@@ -268,7 +268,7 @@ impl Shard {
                 }
                 due_ns
             }
-            Drive::Idle | Drive::Echo => return false,
+            Drive::Idle | Drive::Echo | Drive::Replay(_) => return false,
         };
         match session.begin(program, due_ns, slot_number) {
             Ok(()) => {
@@ -285,7 +285,7 @@ impl Shard {
     }
 
     /// A step, or the end of one, closes the connection. `again`: it is replaced at once.
-    fn close_by_step(&mut self, index: u32, code: u16, reason: &str, again: bool) {
+    pub(super) fn close_by_step(&mut self, index: u32, code: u16, reason: &str, again: bool) {
         let slot = &mut self.slots[index as usize];
         if slot.stage != Stage::Open {
             return;
