@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsload.cli import flags, values
-from wsload.cli.choices import TlsVersion
-from wsload.cli.reach import reach
+from wsload.cli.reach import Reach, reaching
 from wsload.errors import ExitCode, UsageError
 from wsload.units import parse_duration
 
@@ -21,6 +20,7 @@ SCRIPT = "Script"
 RESULT = "Result"
 
 
+@reaching
 def connect(
     url: flags.Url,
     wait: Annotated[
@@ -43,23 +43,8 @@ def connect(
             rich_help_panel=SCRIPT,
         ),
     ] = None,
-    header: flags.HeaderFlag = None,
-    param: flags.Param = None,
-    cookie: flags.Cookie = None,
-    user: flags.User = None,
-    bearer: flags.Bearer = None,
-    subprotocol: flags.Subprotocol = None,
-    origin: flags.Origin = None,
-    cacert: flags.CaCert = None,
-    cert: flags.Cert = None,
-    key: flags.Key = None,
-    insecure: flags.Insecure = False,
-    sni: flags.Sni = None,
-    tls_min: flags.TlsMin = TlsVersion.V1_2,
-    tls_max: flags.TlsMax = TlsVersion.V1_3,
-    connect_to: flags.ConnectTo = None,
-    proxy: flags.ProxyFlag = None,
-    connect_timeout: flags.ConnectTimeout = "10s",
+    *,
+    reach: Reach,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -82,28 +67,10 @@ def connect(
     import asyncio
 
     from wsload.client.session import Conversation, Wishes, converse_at_terminal, converse_by_lines
+    from wsload.scenario import LoadModel, build_plan
     from wsload.timeline.query import compiled
 
-    plan = reach(
-        url,
-        header=header,
-        param=param,
-        cookie=cookie,
-        user=user,
-        bearer=bearer,
-        subprotocol=subprotocol,
-        origin=origin,
-        cacert=cacert,
-        cert=cert,
-        key=key,
-        insecure=insecure,
-        sni=sni,
-        tls_min=tls_min,
-        tls_max=tls_max,
-        connect_to=connect_to,
-        proxy=proxy,
-        connect_timeout=connect_timeout,
-    )
+    plan = build_plan(reach.scenario(url, LoadModel(idle=True)))
     if output is not None and (output.exists() or output.suffix not in {".har", ".wsload"}):
         what = "exists already" if output.exists() else "is neither FILE.har nor FILE.wsload"
         raise UsageError(f"--output: {output} {what}", "Name another file.")
