@@ -4,7 +4,7 @@ import base64
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -14,27 +14,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.sync.server import ServerConnection, serve
 
 from integration_peers import needs_node
 from servers import free_address, peer, raw_server, run, run_json
-
-
-def echo(connection: ServerConnection) -> None:
-    for message in connection:
-        connection.send(message)
-
-
-@contextmanager
-def server(handler: Callable[[ServerConnection], None] = echo, **options: Any) -> Iterator[str]:
-    with serve(handler, "127.0.0.1", 0, **options) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield address(running)
-        running.shutdown()
-
-
-def address(running: Server) -> str:
-    return f"ws://127.0.0.1:{running.socket.getsockname()[1]}/"
+from websockets_peer import echo, server
 
 
 def agreed(result: dict[str, Any], aspect: str) -> dict[str, int]:
@@ -171,7 +155,7 @@ def test_cookies_are_kept_for_the_next_handshake(tmp_path: Path) -> None:
 
     with server(one_message, process_response=give) as url:
         # Slowly: the second message is due when the connection has been opened again.
-        flags = ["-n", "2", "--rate", "2/s", "--reconnect", "5", "--cookie", "given=1", "--cookie-jar"]
+        flags = ["-n", "2", "--rate", "2/s", "--reconnect", "storm", "--cookie", "given=1", "--cookie-jar"]
         result = run_json(url, *flags, cwd=tmp_path)
     assert result["messages"]["answered"] == 2
     assert cookies[:2] == ["given=1", "given=1; session=s1"]

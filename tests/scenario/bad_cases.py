@@ -536,6 +536,36 @@ BAD_CASES: list[tuple[str, str, str]] = [
         "s.yaml:3:1: every.period: is missing\nAdd it: 'period: 30s'.",
     ),
     (
+        "a Close that nobody sends",
+        "target: ws://h/\niterate: [{send: {text: hi}}]\non_close: [{when: {code: 42}, then: end}]\n",
+        "s.yaml:3:26: on_close[0].when.code: '42': close codes go from 1000 to 4999\nWrite 1000, or 4000-4099 for all between. 1005 stands for no code, 1006 for an end without a Close.",
+    ),
+    (
+        "a range of Closes the wrong way round",
+        "target: ws://h/\niterate: [{send: {text: hi}}]\non_close: {when: {code: [1000, 4001-4000]}, then: end}\n",
+        "s.yaml:3:32: on_close.when.code[1]: '4001-4000': close codes go from 1000 to 4999\nWrite 1000, or 4000-4099 for all between. 1005 stands for no code, 1006 for an end without a Close.",
+    ),
+    (
+        "what a Close leads to",
+        "target: ws://h/\niterate: [{send: {text: hi}}]\non_close: {when: {code: 1000}, then: reconect}\n",
+        "s.yaml:3:38: on_close.then: 'reconect' is none of its words\nDid you mean reconnect? It takes ignore, reconnect, end.",
+    ),
+    (
+        "the reason of a Close",
+        "target: ws://h/\niterate: [{send: {text: hi}}]\non_close: {when: {reason: '('}, then: end}\n",
+        's.yaml:3:11: on_close[0].when.reason: "(" is no regular expression: unclosed group\nWrite it as Rust\'s regex crate takes it.',
+    ),
+    (
+        "the order of one message",
+        "target: ws://h/\niterate: [{expect: {order: $.n}}]\n",
+        "s.yaml:2:21: iterate[0].expect.order: one message has no order\nSay of how many: 'count: 3'.",
+    ),
+    (
+        "the order of no path",
+        "target: ws://h/\niterate: [{expect: {count: 2, order: n}}]\n",
+        's.yaml:2:38: iterate[0].expect.order: "n" is no JSONPath query, at byte 0: parser error\nWrite a JSONPath (RFC 9535), such as $.id or $.items[0].name.',
+    ),
+    (
         "on_error",
         "target: ws://h/\niterate: [{send: {text: hi}}]\non_error: stop\n",
         "s.yaml:3:11: on_error: 'stop' is none of its words\nIt takes ignore, next, reconnect, abort.",

@@ -20,6 +20,7 @@ from wsload.scenario.program import (
     JsonCondition,
     JsonTest,
     NotCondition,
+    OnClose,
     Program,
     RegexCapture,
     RepeatStep,
@@ -143,6 +144,8 @@ def _users(program: Program) -> Iterator[str]:
             tail = ", passed on" if rule.pass_on else ""
             yield f"  on_message when {_conditions(rule.when)}{_captures(program, rule.captures)}{tail}"
             yield from step_lines(program, rule.steps, 4)
+        for close in user.on_close:
+            yield f"  on_close {_close_words(close)}: {close.then}"
         for every in user.every:
             yield f"  every {format_duration(every.period_ns)}"
             yield from step_lines(program, every.steps, 4)
@@ -238,6 +241,8 @@ def _expect(program: Program, expect: Expect) -> str:
     if expect.nothing:
         what = f"no message {what}" if expect.conditions else "nothing"
     times = f" × {expect.count}" if expect.count > 1 else ""
+    if expect.order:
+        times += f" in the order of {expect.order}"
     return f"{what}{times} within {format_duration(expect.within_ns)}{_captures(program, expect.captures)}"
 
 
@@ -273,6 +278,12 @@ def _test(test: Test) -> str:
 def _dump(value: object) -> str:
     dumped = value.model_dump(mode="json", by_alias=True) if hasattr(value, "model_dump") else value
     return shortened(json.dumps(dumped, ensure_ascii=False), MAX_SHOWN)
+
+
+def _close_words(close: OnClose) -> str:
+    ranges = [str(low) if low == high else f"{low} to {high}" for low, high in close.codes]
+    reason = f' with "{close.reason}" in the reason' if close.reason else ""
+    return (" or ".join(ranges) or "any code") + reason
 
 
 def _captures(program: Program, captures: Sequence[Capture]) -> str:

@@ -106,7 +106,7 @@ class Connections(_Section):
     expired: int = Field(description="closed by us at the end of their lifetime, and replaced")
     lost: int = Field(description="ended otherwise than by our close at the end of the run")
     matching_lost: int = Field(description="given up after a reply time-out and replaced")
-    closed: int = Field(description="closed by a step of the scenario")
+    closed: int = Field(description="closed by a step of the scenario, or as its on_close says")
 
 
 class Recovery(_Section):

@@ -81,7 +81,7 @@ METRICS: dict[str, Metric] = {
     "connections.lost": _count("connections that ended otherwise than by our close"),
     "connections.expired": _count("connections replaced at the end of their lifetime"),
     "connections.matching_lost": _count("connections replaced after a reply time-out"),
-    "connections.closed": _count("connections closed by a step of the scenario"),
+    "connections.closed": _count("connections closed by a step of the scenario, or as its on_close says"),
     "reconnects": _count("connections opened again"),
     "recover_attempts": _count("attempts to open lost connections again"),
     "failures": Metric("failures of all kinds, or of the kind in brackets", plain="count", selector="failure"),

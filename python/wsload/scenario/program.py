@@ -225,6 +225,7 @@ class Expect(Frozen):
     captures: tuple[Capture, ...] = ()
     count: int = 1
     nothing: bool = False
+    order: str | None = None
 
 
 class SendStep(Frozen):
@@ -350,6 +351,14 @@ class Every(Frozen):
     steps: tuple[Step, ...]
 
 
+class OnClose(Frozen):
+    """Closes of the server that are as they should be; `codes` are ranges, both ends included."""
+
+    codes: tuple[tuple[int, int], ...]
+    reason: str | None
+    then: Literal["ignore", "reconnect", "end"]
+
+
 class User(Frozen):
     """A kind of user."""
 
@@ -359,6 +368,7 @@ class User(Frozen):
     iterate: tuple[Step, ...] = ()
     on_message: tuple[Rule, ...] = ()
     every: tuple[Every, ...] = ()
+    on_close: tuple[OnClose, ...] = ()
     on_error: Literal["ignore", "next", "reconnect", "abort"] = "next"
 
     def parts(self) -> tuple[tuple[Step, ...], ...]:

@@ -52,6 +52,19 @@ def parse_reconnect(text: str) -> Reconnect:
     return Reconnect(attempts=int(text))
 
 
+def parse_close_codes(text: str) -> tuple[int, int]:
+    """`1000` as (1000, 1000), `4000-4099` as (4000, 4099); 1005 is no code, 1006 no Close at all."""
+    low, _, high = text.partition("-")
+    remedy = "Write 1000, or 4000-4099 for all between. 1005 stands for no code, 1006 for an end without a Close."
+    try:
+        found = (int(low), int(high or low))
+    except ValueError:
+        raise UnitError(f"{text!r} is neither a close code nor a range of them", remedy) from None
+    if not 1000 <= found[0] <= found[1] <= 4999:
+        raise UnitError(f"{text!r}: close codes go from 1000 to 4999", remedy)
+    return found
+
+
 def parse_waits(text: str) -> Waits:
     """`1s,30s`: the longest wait before the first attempt, and the longest at all."""
     spans = [parse_duration(part) for part in text.split(",")]

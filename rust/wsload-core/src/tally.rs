@@ -56,7 +56,7 @@ closed_list! {
         connections_expired: sum,
         /// Connections given up and reopened because a reply timed out and order no longer tells which is whose.
         matching_lost: sum,
-        /// Connections closed by a step of the scenario, and replaced.
+        /// Connections closed by a step of the scenario, or by the server as `on_close` says that it may.
         connections_closed: sum,
         /// Iterations of a scenario that are over.
         iterations_ended: sum,

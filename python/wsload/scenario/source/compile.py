@@ -81,7 +81,7 @@ class Compiler:
         users = []
         named: set[str] = set()
         if self.file.users:
-            for key in ("iterate", "on_open", "on_message", "every"):
+            for key in ("iterate", "on_open", "on_message", "every", "on_close"):
                 if getattr(self.file, key):
                     self.problems.add((key,), "users: is given as well", "Move it into one of the users.", at_key=True)
         for user, place in self._users():
@@ -155,6 +155,7 @@ class Compiler:
             on_open=self._compile_steps(user.on_open, "on_open", (*place, "on_open")),
             on_message=rules,
             every=tuple(every),
+            on_close=self.conditions.closes(user.on_close, (*place, "on_close")),
             on_error=user.on_error,
         )
 

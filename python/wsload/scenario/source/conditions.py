@@ -1,7 +1,7 @@
 """From a file's conditions and captures to those of a program."""
 
 import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from wsload.scenario.program import (
     MatchesTest,
     NeTest,
     NotCondition,
+    OnClose,
     PrefixCondition,
     RegexCapture,
     RegexCondition,
@@ -35,7 +36,7 @@ from wsload.scenario.program import (
     TypeCondition,
 )
 from wsload.scenario.source import refuse
-from wsload.scenario.source.file import Captures, Conditions, ExpectSpec
+from wsload.scenario.source.file import Captures, Conditions, ExpectSpec, OnCloseSpec
 from wsload.scenario.source.names import Names
 from wsload.scenario.source.problems import Problems, nearest
 from wsload.scenario.source.tree import Place
@@ -62,12 +63,17 @@ class ConditionCompiler:
             add((*place, "count"), f"{spec.count} messages", "It takes at least 1; for none write 'nothing: true'.")
         if spec.nothing and (spec.capture or spec.count != 1):
             add((*place, "nothing"), "there is no message to count or capture from", "Drop it.", at_key=True)
+        if spec.order is not None:
+            checked_path(self.problems, spec.order, (*place, "order"))
+            if spec.nothing or spec.count < 2:
+                add((*place, "order"), "one message has no order", "Say of how many: 'count: 3'.", at_key=True)
         return Expect(
             conditions=conditions,
             within_ns=within_ns,
             captures=self.captures(spec.capture, (*place, "capture")),
             count=min(max(spec.count, 1), 0xFFFF_FFFF),
             nothing=spec.nothing,
+            order=spec.order,
         )
 
     def conditions(self, spec: Conditions, place: Place) -> tuple[Condition, ...]:  # noqa: C901 - one case each
@@ -102,6 +108,17 @@ class ConditionCompiler:
                 what = "it takes one condition"
                 self.problems.add((*place, "not"), what, "Write 'not:' with one key, such as {contains: error}.")
             found.extend(NotCondition(negated=one) for one in inner[:1])
+        return tuple(found)
+
+    def closes(self, rules: Sequence[OnCloseSpec], place: Place) -> tuple[OnClose, ...]:
+        """Closes of the server that are as they should be."""
+        found = []
+        for at, rule in enumerate(rules):
+            reason = rule.when.reason
+            if reason is not None:
+                where = (*place, at, "when", "reason")
+                self._refused(RegexCondition(regex=reason), where, "Write it as Rust's regex crate takes it.")
+            found.append(OnClose(codes=tuple(rule.when.code), reason=reason, then=rule.then))
         return tuple(found)
 
     def _refused(self, condition: Condition, place: Place, remedy: str) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from wsload.errors import UsageError
 from wsload.scenario.parts import Reconnect, Think, Waits
 from wsload.scenario.wire import parse_compression
-from wsload.scenario.words import parse_reconnect, parse_seed, parse_think, parse_waits
+from wsload.scenario.words import parse_close_codes, parse_reconnect, parse_seed, parse_think, parse_waits
 from wsload.units import parse_count, parse_duration, parse_rate, parse_size
 
 SCHEMA_TITLE = "wsload scenario"
@@ -72,6 +72,9 @@ OneOrMore = Annotated[
 ]
 
 
+CloseCodes = Annotated[tuple[int, int], *_quantity(parse_close_codes, "4000-4099", "a close code or a range of them")]
+
+
 def _one(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
@@ -122,6 +125,7 @@ class ExpectSpec(Conditions):
     within: Duration | None = None
     count: Count = 1
     nothing: bool = False
+    order: str | None = Field(None, description="JSONPath: of count messages, its value grows from each to the next")
     capture: Captures = {}
 
 
@@ -250,6 +254,20 @@ class EverySpec(AsideSpec):
     period: Duration
 
 
+class CloseConditions(Part):
+    """Which Close of the server is meant."""
+
+    code: Annotated[list[CloseCodes], BeforeValidator(lambda v: v if isinstance(v, list) else [v])] = []
+    reason: str | None = Field(None, description="a regular expression that is found in the reason")
+
+
+class OnCloseSpec(Part):
+    """A Close of the server that is as it should be, and what becomes of the connection."""
+
+    when: CloseConditions = CloseConditions()
+    then: Literal["ignore", "reconnect", "end"]
+
+
 OnError = Literal["ignore", "next", "reconnect", "abort"]
 
 
@@ -260,6 +278,7 @@ class Behaviour(Part):
     iterate: Steps = []
     on_message: list[RuleSpec] = []
     every: Annotated[list[EverySpec], BeforeValidator(_one)] = []
+    on_close: Annotated[list[OnCloseSpec], BeforeValidator(_one)] = []
     on_error: OnError = "next"
 
 

@@ -47,7 +47,7 @@ def template(payload: bytes, variables: Sequence[Variable]) -> str:
 
 
 def _refusal(user: dict[str, Any], messages: list[dict[str, Any]], variables: list[dict[str, Any]]) -> str:
-    plain = {"name": "user", "weight": 1, "on_open": [], "iterate": [], "on_message": [], "every": []}
+    plain = {"name": "user", "weight": 1, "on_open": [], "iterate": [], "on_message": [], "every": [], "on_close": []}
     program = {
         "names": [{"name": "message", "total": True}],
         "variables": variables,

@@ -183,8 +183,34 @@ pub struct User {
     pub on_message: Vec<Rule>,
     /// Repeated on a clock of their own while the connection is open.
     pub every: Vec<Every>,
+    /// What a Close of the server means; the first rule that applies says. Without one it is a failure.
+    pub on_close: Vec<OnClose>,
     /// What a failed step does.
     pub on_error: OnError,
+}
+
+/// Closes of the server that are as they should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnClose {
+    /// Lowest and highest code of each range; 1005 where there is none, 1006 where TCP ends without a Close. None: any.
+    pub codes: Vec<(u16, u16)>,
+    /// Expression that is found in the reason.
+    pub reason: Option<String>,
+    /// What becomes of the connection.
+    pub then: AfterClose,
+}
+
+/// What becomes of a connection that the server closed as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterClose {
+    /// As of any that is lost: the plan's reconnects say.
+    Ignore,
+    /// It is opened again at once.
+    Reconnect,
+    /// It stays closed.
+    End,
 }
 
 /// What a failed step does; the iteration counts as failed in any case.
@@ -291,6 +317,8 @@ pub struct Expect {
     pub count: u32,
     /// None such may come within the time.
     pub nothing: bool,
+    /// A JSONPath whose value grows from each of them to the next.
+    pub order: Option<String>,
 }
 
 /// Something that holds for a message or not.

@@ -4,7 +4,8 @@ use regex::bytes::Regex;
 
 use super::condition::{Check, PlaceOf, Test, query};
 use super::{
-    Capture, CaptureFrom, CompileError, Expect, HandshakeTemplate, Message, Op, Payload, Program, Reply, Rule, User,
+    Capture, CaptureFrom, CompileError, Expect, ExpectedClose, HandshakeTemplate, Message, Op, Payload, Program, Reply,
+    Rule, User,
 };
 use crate::frame::opcode::Opcode;
 use crate::plan::program as plan;
@@ -49,6 +50,12 @@ impl Program {
             handshake: program.handshake_template.then(|| compiler.handshake(target, handshake)).transpose()?,
         })
     }
+}
+
+fn on_close(rule: &plan::OnClose) -> Result<ExpectedClose, CompileError> {
+    let expression = |text: &String| Regex::new(text).map_err(|error| CompileError(error.to_string()));
+    let reason = rule.reason.as_ref().map(expression).transpose()?;
+    Ok(ExpectedClose { codes: rule.codes.clone(), reason, then: rule.then })
 }
 
 fn require(holds: bool, why: &str) -> Result<(), CompileError> {
@@ -105,6 +112,7 @@ impl Compiler<'_> {
             rules: rules.collect::<Result<_, _>>()?,
             asides: asides.map(|aside| self.aside(aside)).collect::<Result<_, _>>()?,
             periods_ns,
+            closes: user.on_close.iter().map(on_close).collect::<Result<_, _>>()?,
             on_error: user.on_error,
             weight: user.weight,
         })
@@ -185,6 +193,7 @@ impl Compiler<'_> {
             captures: self.captures(&expect.captures)?,
             count: expect.count.max(1),
             nothing: expect.nothing,
+            order: expect.order.as_deref().map(query).transpose()?,
         })
     }
 

@@ -21,7 +21,7 @@ pub use self::session::{Action, Awaited, Command, Exchange, Note, Now, Session, 
 use crate::frame::opcode::Opcode;
 use crate::json::{Query, plain};
 use crate::matching::KeySource;
-use crate::plan::program::{self as plan, Exhausted, Lives, OnError};
+use crate::plan::program::{self as plan, AfterClose, Exhausted, Lives, OnError};
 use crate::plan::{Handshake, Target};
 use crate::rng::{Purpose, draw};
 use crate::schedule::Think;
@@ -81,8 +81,16 @@ struct User {
     /// Instructions of the rules, then of what is repeated: they run beside the steps and never wait.
     asides: Vec<Vec<Op>>,
     periods_ns: Vec<u64>,
+    closes: Vec<ExpectedClose>,
     on_error: OnError,
     weight: u32,
+}
+
+#[derive(Debug)]
+struct ExpectedClose {
+    codes: Vec<(u16, u16)>,
+    reason: Option<Regex>,
+    then: AfterClose,
 }
 
 #[derive(Debug)]
@@ -147,6 +155,7 @@ struct Expect {
     captures: Vec<Capture>,
     count: u32,
     nothing: bool,
+    order: Option<Query>,
 }
 
 #[derive(Debug)]
@@ -215,6 +224,16 @@ impl Program {
     /// Whether a slot's connections do something before their iterations.
     pub fn has_first_steps(&self, slot: u32) -> bool {
         self.is_scripted() || !self.user_of(slot).on_open.is_empty()
+    }
+
+    /// What becomes of a slot's connection that the server closed with such a code and reason; `None`: it should not
+    /// have.
+    pub fn on_close(&self, slot: u32, code: u16, reason: &str) -> Option<AfterClose> {
+        let applies = |rule: &&ExpectedClose| {
+            let is_one = rule.codes.is_empty() || rule.codes.iter().any(|(from, to)| (*from..=*to).contains(&code));
+            is_one && rule.reason.as_ref().is_none_or(|expression| expression.is_match(reason.as_bytes()))
+        };
+        self.user_of(slot).closes.iter().find(applies).map(|rule| rule.then)
     }
 
     /// Whether anything is repeated on a clock of its own.

@@ -49,14 +49,14 @@ fn message(name: u16, text: &str, reply: Value) -> Value {
 
 fn user(parts: Value) -> Value {
     let mut user = json!({
-        "name": "u", "weight": 1, "on_open": [], "iterate": [], "on_message": [], "every": [], "on_error": "next",
+        "name": "u", "weight": 1, "on_open": [], "iterate": [], "on_message": [], "every": [], "on_close": [], "on_error": "next",
     });
     user.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
     user
 }
 
 fn expect(conditions: Value, captures: Value) -> Value {
-    json!({"conditions": conditions, "within_ns": 100 * MS, "captures": captures, "count": 1, "nothing": false})
+    json!({"conditions": conditions, "within_ns": 100 * MS, "captures": captures, "count": 1, "nothing": false, "order": null})
 }
 
 impl Bench {
@@ -306,6 +306,60 @@ fn nothing_is_expected_until_its_time_is_over_and_several_may_be() {
     assert!(bench.turn().is_empty());
     bench.hear("x");
     assert_eq!(bench.turn(), ["ended"]);
+}
+
+#[test]
+fn several_messages_come_in_the_order_of_a_value() {
+    let mut expect = expect(json!([]), json!([]));
+    expect.as_object_mut().unwrap().extend([("count".to_owned(), json!(3)), ("order".to_owned(), json!("$.n"))]);
+    let mut bench = Bench::ready(json!({"iterate": [{"do": "expect", "expect": expect}]}), json!([]));
+    for (heard, end) in [
+        (&["{\"n\": 9}", "{\"n\": 10}", "{\"n\": 10.5}"][..], vec!["ended"]),
+        (&["{\"n\": \"a\"}", "{\"n\": \"b\"}", "{\"n\": \"ba\"}"], vec!["ended"]),
+        (
+            &["{\"n\": 90071992547409930}", "{\"n\": 90071992547409929}"],
+            vec![
+                "failed: expected $.n to grow: after 90071992547409930: got {\"n\": 90071992547409929}",
+                "ended: failed",
+            ],
+        ),
+        (&["{\"n\": 1}", "{\"n\": 1}"], vec!["failed: expected $.n to grow: after 1: got {\"n\": 1}", "ended: failed"]),
+        (
+            &["{\"n\": 1}", "{\"n\": \"2\"}"],
+            vec!["failed: expected $.n to grow: after 1: got {\"n\": \"2\"}", "ended: failed"],
+        ),
+        (&["x"], vec!["failed: nothing at $.n to see the order by: got x", "ended: failed"]),
+    ] {
+        bench.begin();
+        bench.turn();
+        for text in heard {
+            assert_eq!(bench.hear(text), Taken::Taken);
+        }
+        assert_eq!(bench.turn(), end);
+    }
+}
+
+#[test]
+fn closes_that_are_as_they_should_be() {
+    let bench = Bench::ready(
+        json!({"on_close": [
+            {"codes": [[4000, 4099]], "reason": "^expired", "then": "reconnect"},
+            {"codes": [[1001, 1001], [1012, 1013]], "reason": null, "then": "end"},
+            {"codes": [], "reason": "later", "then": "ignore"},
+        ]}),
+        json!([]),
+    );
+    for (code, reason, then) in [
+        (4001, "expired: log in", Some(AfterClose::Reconnect)),
+        (4100, "expired", None),
+        (4001, "banned", None),
+        (1001, "", Some(AfterClose::End)),
+        (1013, "later", Some(AfterClose::End)),
+        (1011, "come later", Some(AfterClose::Ignore)),
+        (1006, "", None),
+    ] {
+        assert_eq!(bench.program.on_close(0, code, reason), then, "{code} {reason}");
+    }
 }
 
 #[test]

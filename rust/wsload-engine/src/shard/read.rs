@@ -363,6 +363,10 @@ impl Shard {
             return;
         }
         if self.slots[index as usize].stage == Stage::Open {
+            if self.is_as_expected(index, reported, reason) {
+                self.await_end(index);
+                return;
+            }
             let what = format!("the server closed with code {reported} \"{reason}\"");
             self.fail(index, FailureKind::UnexpectedClose, &reported.to_string(), &what);
             self.lost(index);
@@ -392,6 +396,10 @@ impl Shard {
             }
             Stage::Open => {
                 *self.book.now().close_codes.entry(1006).or_default() += 1;
+                if error.is_none() && self.is_as_expected(index, 1006, "") {
+                    self.ended(index);
+                    return;
+                }
                 match error {
                     Some(error) => self.fail(index, kind_of(error), "", &error.to_string()),
                     None => {

@@ -5,6 +5,7 @@
 
 use wsload_core::interval::Metric;
 use wsload_core::matching::Sent;
+use wsload_core::plan::program::AfterClose;
 use wsload_core::program::{Action, Exchange, Now, Program, Session};
 use wsload_core::tally::FailureKind;
 
@@ -300,12 +301,32 @@ impl Shard {
         if again {
             self.book.now().counters.connections_closed += 1;
         }
+        self.over(index, "a step closed the connection before the reply came");
+        self.await_end(index);
+    }
+
+    /// The server closed the connection: whether the scenario says that it may. Its steps are then over.
+    pub(super) fn is_as_expected(&mut self, index: u32, code: u16, reason: &str) -> bool {
+        let program = self.settings.program.as_ref();
+        let slot_number = self.settings.global_slot(index);
+        let Some(then) = program.and_then(|program| program.on_close(slot_number, code, reason)) else { return false };
+        if then == AfterClose::End {
+            self.unschedule(index);
+        }
+        let slot = &mut self.slots[index as usize];
+        slot.retiring = then == AfterClose::Reconnect;
+        slot.abandoned |= then == AfterClose::End;
+        self.book.now().counters.connections_closed += 1;
+        self.over(index, "the server closed the connection before the reply came");
+        true
+    }
+
+    /// An open connection is over as it should be; replies will not come.
+    fn over(&mut self, index: u32, example: &str) {
         self.end_session(index, false);
         self.open -= 1;
         let queue = &mut self.slots[index as usize].awaiting;
-        let example = "a step closed the connection before the reply came";
         self.book.give_up(queue, index, monotonic_ns(), ("connection closed", example));
-        self.await_end(index);
     }
 
     /// The slot's connection is over. `lost`: not by a step of its own, and so its iteration has failed.

@@ -1,7 +1,8 @@
 //! Messages that come in: whose turn they are, and whether they are what they should be.
 
-use super::super::{Incoming, Op, Program, Scope, User};
+use super::super::{Expect, Incoming, Op, Program, Scope, User};
 use super::{Exchange, Now, Session, Taken, View, Waiting, ops};
+use crate::json::plain;
 
 /// Of a message, in an example of what went wrong.
 const SHOWN_BYTES: usize = 300;
@@ -24,8 +25,7 @@ impl Session {
                 }
             }
             if let Err(name) = self.capture(program, &rule.captures, message.payload) {
-                self.mismatch =
-                    Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
+                self.mismatch = Some((format!("nothing to capture as {name}"), self.seen(program, message.payload)));
             }
             self.asides.push_back((place, 0));
             if !rule.pass_on {
@@ -81,6 +81,24 @@ impl Session {
         self.exchange.take().map_or(Taken::Taken, Taken::Answer)
     }
 
+    /// Of several messages that a step waits for: whether one came before its turn, and what is told of it.
+    fn out_of_order(&mut self, program: &Program, expect: &Expect, payload: &[u8]) -> Option<(String, String)> {
+        let query = expect.order.as_ref()?;
+        let Some(value) = query.first(payload) else {
+            return Some((format!("nothing at {} to see the order by", query.text()), self.seen(program, payload)));
+        };
+        let before = self.before.replace(value.as_ref().into())?;
+        if grows(&before, &value) {
+            return None;
+        }
+        let after = String::from_utf8_lossy(&before).into_owned();
+        Some((format!("expected {} to grow", query.text()), format!("after {after}: {}", self.seen(program, payload))))
+    }
+
+    fn seen(&self, program: &Program, payload: &[u8]) -> String {
+        shown(&self.hide(program, payload))
+    }
+
     /// A message comes while a step waits for one.
     fn judge(
         &mut self,
@@ -104,19 +122,18 @@ impl Session {
         };
         let told = match (unmet, expect.nothing) {
             (Some(_), true) => return Taken::Push,
-            (None, true) => Some((
-                format!("expected nothing that is {}", expect.words()),
-                shown(&self.hide(program, message.payload)),
-            )),
+            (None, true) => {
+                Some((format!("expected nothing that is {}", expect.words()), self.seen(program, message.payload)))
+            }
             (Some(_), false) if !*strict => return Taken::Push,
-            (Some(check), false) => Some((format!("expected {check}"), shown(&self.hide(program, message.payload)))),
+            (Some(check), false) => Some((format!("expected {check}"), self.seen(program, message.payload))),
             (None, false) => None,
         };
+        let told = told.or_else(|| self.out_of_order(program, expect, message.payload));
         if told.is_some() {
             self.mismatch = told;
         } else if let Err(name) = self.capture(program, &expect.captures, message.payload) {
-            self.mismatch =
-                Some((format!("nothing to capture as {name}"), shown(&self.hide(program, message.payload))));
+            self.mismatch = Some((format!("nothing to capture as {name}"), self.seen(program, message.payload)));
         } else if left > 1 {
             self.waiting = Waiting::Message { until_ns, left: left - 1 };
             return Taken::Taken;
@@ -126,6 +143,17 @@ impl Session {
         // It came, although it is not what it should be: its time counts, and the step fails.
         self.ready_ns = arrival_ns;
         self.exchange.take().map_or(Taken::Taken, Taken::Answer)
+    }
+}
+
+/// Whether a value comes after another: numbers by size, texts by their characters.
+fn grows(before: &[u8], value: &[u8]) -> bool {
+    let whole = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i128>().ok();
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+    match (whole(before).zip(whole(value)), number(before).zip(number(value))) {
+        (Some((before, value)), _) => before < value,
+        (None, Some((before, value))) => before < value,
+        _ => before.starts_with(b"\"") && value.starts_with(b"\"") && plain(before) < plain(value),
     }
 }
 

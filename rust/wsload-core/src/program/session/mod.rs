@@ -179,6 +179,8 @@ pub struct Session {
     /// A rule or a check could not be evaluated: to be told.
     trouble: Option<Unset>,
     mismatch: Option<(String, String)>,
+    /// Of the message before, where messages must come in order: what the step's query found.
+    before: Option<Box<[u8]>>,
     seq: u64,
     asides_sent: u64,
     iterations: u64,
@@ -204,6 +206,7 @@ impl Session {
             clocks_ns: Vec::new(),
             trouble: None,
             mismatch: None,
+            before: None,
             seq: 0,
             asides_sent: 0,
             iterations: 0,

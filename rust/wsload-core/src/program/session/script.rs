@@ -315,7 +315,7 @@ mod tests {
             "data": null,
             "messages": [],
             "users": [{
-                "name": "u", "weight": 1, "on_open": [], "iterate": [], "on_message": on_message, "every": [],
+                "name": "u", "weight": 1, "on_open": [], "iterate": [], "on_message": on_message, "every": [], "on_close": [],
                 "on_error": on_error,
             }],
             "handshake_template": false,

@@ -17,6 +17,7 @@ impl Session {
                 let from_ns = self.exchange.map_or(self.ready_ns.max(now.ns), |exchange| exchange.sent_ns);
                 let until_ns = from_ns + expect.within_ns;
                 self.waiting = Waiting::Message { until_ns, left: expect.count };
+                self.before = None;
                 return Some(Action::Wait(Some(until_ns)));
             }
             Op::Think(law) => {
