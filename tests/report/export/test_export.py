@@ -22,6 +22,7 @@ from wsload.report import export
 from wsload.report.export import junit, markdown
 from wsload.report.export.csv import COLUMNS
 from wsload.report.export.ndjson import IntervalRecord
+from wsload.report.text import printable
 from wsload.results import Failure, read_summary
 from wsload.scenario import parse_thresholds
 
@@ -117,7 +118,7 @@ def test_prometheus_is_parsed_and_its_histogram_is_cumulative(tmp_path: Path) ->
     assert found["wsload_close_codes"].samples[0].value == 3
     response = found["wsload_response_time_seconds"]
     assert response.type == "histogram"
-    assert {sample.labels["message"] for sample in response.samples} == {HOSTILE}
+    assert {sample.labels["message"] for sample in response.samples} == {printable(HOSTILE)}
     buckets = {s.labels["le"]: s.value for s in response.samples if s.name.endswith("_bucket")}
     assert (buckets["1e-05"], buckets["2.5e-05"], buckets["2.5"], buckets["5"], buckets["+Inf"]) == (1, 3, 3, 4, 4)
     (total,) = [s.value for s in response.samples if s.name.endswith("_sum")]

@@ -13,6 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 
 from wsload.report.export.rows import Thresholds
+from wsload.report.text import printable
 from wsload.results import Record, RunFile, Series, Summary, record_of
 
 BOUNDS_NS = tuple(round(step * 10**power) for power in range(4, 11) for step in (1, 2.5, 5))
@@ -49,14 +50,14 @@ def exposition(record: Record) -> str:
 
 
 def _facts(summary: Summary) -> Iterator[Metric]:
-    facts = {"version": summary.wsload_version, "target": summary.target, "seed": summary.seed}
+    facts = {"version": summary.wsload_version, "target": printable(summary.target), "seed": summary.seed}
     yield InfoMetricFamily("wsload_run", "What was run.", {**facts, "outcome": summary.outcome})
     trusted = int(summary.verdict.trusted)
     yield GaugeMetricFamily("wsload_trusted", "1: figures are trusted, 0: suspect.", trusted)
     if summary.thresholds:
         passed = GaugeMetricFamily("wsload_threshold_passed", "1: the threshold holds, 0: not.", labels=["threshold"])
         for result in summary.thresholds:
-            passed.add_metric([result.text], int(result.passed))
+            passed.add_metric([printable(result.text)], int(result.passed))
         yield passed
     yield GaugeMetricFamily("wsload_measured_seconds", "Length of the measured part.", summary.duration_ns / 1e9)
     yield GaugeMetricFamily("wsload_connections_asked", "Connections asked for.", summary.connections.asked)
@@ -105,7 +106,7 @@ def _latencies(series: Series) -> Iterator[Metric]:
             found = series.measured(metric, message)
             counts = zip(BOUNDS_NS, found.counts_up_to(BOUNDS_NS), strict=True)
             buckets = [(f"{bound / 1e9:g}", count) for bound, count in counts]
-            family.add_metric([message], [*buckets, ("+Inf", found.count)], found.sum_ns / 1e9)
+            family.add_metric([printable(message)], [*buckets, ("+Inf", found.count)], found.sum_ns / 1e9)
         yield family
 
 
