@@ -1,11 +1,13 @@
 """The page in a browser: it draws, filters, jumps, and runs nothing of a stranger's."""
 
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from report.browsing import until
+from report.browsing import complaints, until
 from report.html.pages import busy_run, events, run_of
 from wsload.report.html.page import page
 
@@ -96,6 +98,89 @@ def test_a_click_on_a_chart_jumps_to_its_messages(opened: Any) -> None:
     opened.locator("#chart-rate .bk-Figure").click(position={"x": 400, "y": 120})
     until(opened, "document.querySelector('[name=from]').value !== ''")
     assert 0 < rows(opened) < 41
+
+
+def test_what_is_printed_is_light_and_drawn_at_once(browser: Any, address: str) -> None:
+    tab = browser.new_page(color_scheme="dark")
+    wrong = complaints(tab)
+    tab.goto(address)
+    tab.evaluate("wsload.ready")
+    axis = "wsload.models().find((m) => m.type === 'LogAxis').major_label_text_color"
+    dark = tab.evaluate(axis)
+    waiting = "wsload.views.filter((view) => view._needs_paint).length"
+    tab.evaluate(
+        f"matchMedia('print').addEventListener('change', (print) => "
+        f"{{ if (print.matches) window.printed = [{axis}, {waiting}, getComputedStyle(document.body).color]; }})"
+    )
+    tab.pdf()
+    assert tab.evaluate("window.printed") == ["#444", 0, "rgb(0, 0, 0)"]
+    until(tab, f"{axis} === {dark!r}")
+    assert wrong == []
+    tab.close()
+
+
+def test_the_keyboard_goes_everywhere(opened: Any) -> None:
+    opened.keyboard.press("Tab")
+    skip = opened.get_by_role("link", name="Skip to the figures")
+    assert skip.evaluate("(link) => link === document.activeElement && link.getBoundingClientRect().left >= 0")
+    opened.keyboard.press("Enter")
+    reached: list[str] = []
+    for _ in range(60):
+        opened.keyboard.press("Tab")
+        reached.append(str(opened.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent")))
+    assert [word for word in reached if word in {"Whole run", "Zoom in", "Zoom out", "Earlier", "Later"}] == [
+        "Whole run",
+        "Zoom in",
+        "Zoom out",
+        "Earlier",
+        "Later",
+    ]
+    # Messages are buttons, and what is behind them comes next.
+    opened.locator("#timeline-list button").nth(3).focus()
+    opened.keyboard.press("Enter")
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.tagName") == "PRE"
+
+
+def test_a_screen_reader_finds_its_way(opened: Any) -> None:
+    for landmark in ("banner", "navigation", "main", "contentinfo"):
+        assert opened.get_by_role(landmark).count() == 1
+    levels = opened.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((one) => Number(one.tagName[1]))")
+    assert (levels[0], levels.count(1)) == (1, 1)
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    unnamed = (
+        "(found) => found.filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel)).length"
+    )
+    assert opened.locator("input, select, button").evaluate_all(unnamed) == 0
+    # What a chart shows stands beside it in words, and its numbers in a table.
+    for chart in opened.get_by_role("img").all():
+        assert (
+            chart.evaluate("(one) => document.getElementById(one.getAttribute('aria-describedby')).textContent.length")
+            > 20
+        )
+    opened.get_by_text("By time").click()
+    assert opened.locator("#course tbody tr").count() == 20
+
+
+def test_several_runs_are_told_apart(browser: Any, tmp_path: Path) -> None:
+    files = [busy_run(tmp_path, f"{name}.wsload", seconds) for name, seconds in (("a", 20), ("b", 15), ("c", 10))]
+    target = tmp_path / "page.html"
+    target.write_text(page([run_of(path, path.stem) for path in files]), encoding="utf-8")
+    tab = browser.new_page(viewport={"width": 390, "height": 900})
+    wrong = complaints(tab)
+    tab.goto(target.as_uri())
+    tab.evaluate("wsload.ready")
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    lines = "wsload.model('rate').renderers.map((one) => one.glyph.line_color.value ?? one.glyph.line_color)"
+    assert len(set(tab.evaluate(lines))) == 3
+    assert tab.locator(".swatch").count() >= 3
+    # However many rows a legend has, the lines keep their room.
+    inner = "wsload.views.filter((view) => view.frame).map((view) => view.frame.bbox.height)"
+    assert min(tab.evaluate(inner)) > 150
+    ends = [tab.evaluate(f"Math.max(...wsload.model('time-{number}').data.t)") for number in range(3)]
+    assert ends == [19.5, 14.5, 9.5]
+    assert wrong == []
+    tab.close()
 
 
 def test_dark_pages_have_dark_charts(browser: Any, address: str) -> None:

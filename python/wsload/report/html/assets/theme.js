@@ -2,6 +2,7 @@
 // Draws the charts and dresses them in the page's colours, again whenever these change.
 const wsload = {
   documents: [],
+  views: [],
   model(name) {
     for (const one of this.documents) {
       const found = one.get_model_by_name(name);
@@ -28,7 +29,8 @@ const wsload = {
       }
     }
   },
-  // A legend in one row where it fits, in several where it does not.
+  // A legend in one row where it fits, in several where it does not: these are added to the height of the lines.
+  heights: new Map(),
   fold() {
     for (const figure of this.models().filter((model) => model.type === "Figure")) {
       const place = document.getElementById(`chart-${figure.name}`);
@@ -36,13 +38,17 @@ const wsload = {
       for (const legend of figure.above.filter((model) => model.type === "Legend")) {
         const widths = legend.items.map((item) => String(item.label.value ?? item.label).length * 7 + 32);
         const widest = Math.max(...widths), all = widths.reduce((sum, width) => sum + width, 0);
-        legend.ncols = all <= room ? "auto" : Math.max(Math.floor(room / widest), 1);
+        const columns = all <= room ? legend.items.length : Math.max(Math.floor(room / widest), 1);
+        legend.ncols = all <= room ? "auto" : columns;
+        if (!this.heights.has(figure)) this.heights.set(figure, figure.height);
+        figure.height = this.heights.get(figure) + (Math.ceil(legend.items.length / columns) - 1) * 27;
       }
     }
   },
   async start() {
     const data = JSON.parse(document.getElementById("data-charts").textContent);
     const views = await Bokeh.embed.embed_items(data.documents, data.items);
+    this.views = views.flatMap((view) => [...view.roots]);
     this.documents = [...new Set(views.flatMap((view) => view.roots.map((root) => root.model.document)))];
     this.dress();
     this.fold();
@@ -58,8 +64,12 @@ const wsload = {
     }
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", () => this.dress());
-    // Paper is light; what was light already is left alone.
-    matchMedia("print").addEventListener("change", () => { if (dark.matches) this.dress(); });
+    // Paper is light; what was light already is left alone. Nothing is drawn later while a page is being printed.
+    matchMedia("print").addEventListener("change", () => {
+      if (!dark.matches) return;
+      this.dress();
+      for (const view of this.views) view.repaint?.();
+    });
   },
 };
 wsload.ready = wsload.start();
