@@ -85,6 +85,7 @@ NEEDS: dict[str, Any] = {
         ("message_file", Path("a.json"), Path("a.json")),
         ("idle", True, True),
         ("source_ips", ["127.0.0.2"], ("127.0.0.2",)),
+        ("redact", ["$.token"], ("$.token",)),
         ("connect_to", "127.0.0.2:80", ("127.0.0.2:80",)),
         ("connect_to", ["127.0.0.2:80", "127.0.0.3:80"], ("127.0.0.2:80", "127.0.0.3:80")),
         ("every_address", True, True),

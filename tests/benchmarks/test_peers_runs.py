@@ -13,7 +13,12 @@ from benchmarks.peers.tool import Command
 from benchmarks.peers.tools import TOOLS
 from benchmarks.peers.tree import started
 
-CHILD = "import sys; print('ready', flush=True); sys.stdin.read()"
+# The kernel counts in ticks of 10 ms: it is busy for several.
+CHILD = """
+import sys, time
+while time.process_time() < 0.1: pass
+print('ready', flush=True); sys.stdin.read()
+"""
 PARENT = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ FLAGS = set(
     --every-address
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
     --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
-    --record-connections --keep-on --record-payload --record-limit --no-record
+    --record-connections --keep-on --record-payload --record-limit --no-record --redact
     --reconnect-wait --fragment --max-frame --max-message --ping-interval --ping-timeout --close-code --close-reason
     """.split()  # noqa: SIM905 - as a person would write them
 )

@@ -126,6 +126,7 @@ def test_filters_that_are_none_are_explained(
         (["--record-connections", "2/3"], "error: --record-connections: '2/3' is no share of them"),
         (["--record-connections", "many"], "error: --record-connections: 'many' is no number of connections"),
         (["--keep-on", "p100"], "error: --keep-on: 'p100' is nothing to keep messages on"),
+        (["--redact", "token"], 'error: --redact: "token" is no JSONPath query, at byte 0: parser error'),
         (["--record-limit", "1KiB"], "error: --record-limit: 1024 bytes"),
         (["--record-payload", "2MiB"], "error: --record-payload: 2097152 bytes"),
     ],
@@ -135,3 +136,23 @@ def test_recordings_that_cannot_be_are_explained(
 ) -> None:
     assert main(["run", "ws://127.0.0.1:9/", *flags]) == 2
     assert capsys.readouterr().err.startswith(what)
+
+
+def test_redacted_values_are_nowhere(tmp_path: Path) -> None:
+    steps = """
+iterate:
+  - send: {json: {id: "{{$id}}", token: hush-hush}, name: say}
+    expect: {json: {$.id: never}}
+redact: [$.token, $.unused]
+"""
+    flags = ["-c", "1", "-n", "3", "--record-connections", "1/1", "--quiet"]
+    with wsload_echo() as (url, _):
+        (tmp_path / "s.yaml").write_text(f"target: {url}{steps}", encoding="utf-8")
+        told = [run("run", "s.yaml", *flags, "-o", "a.wsload", cwd=tmp_path)]
+        message = ["-m", '{"token": "hush-hush"}', "--redact", "$.token"]
+        told += [run("run", url, *flags, *message, "-o", "b.wsload", cwd=tmp_path)]
+    assert 'got {"id":' in told[0].stdout
+    for name in ("a.wsload", "b.wsload"):
+        told += [run("timeline", name, cwd=tmp_path), run("report", name, "--format", "json", cwd=tmp_path)]
+        assert '"***$.token***"' in told[-2].stdout
+    assert not any("hush-hush" in one.stdout + one.stderr for one in told)

@@ -66,6 +66,7 @@ class ScenarioOptions(TypedDict, total=False):
     reconnect: str | int
     reconnect_wait: str | tuple[Duration, Duration] | None
     source_ips: Sequence[str]
+    redact: Sequence[str]
     serialize_connects: bool
     connect_to: str | Sequence[str] | None
     every_address: bool
@@ -278,6 +279,7 @@ FIELDS: dict[str, Field] = {
     "reconnect": Field("", "reconnect", _reconnect),
     "reconnect_wait": Field("", "reconnect_wait", _waits),
     "source_ips": Field("", "source_ips", _texts),
+    "redact": Field("", "redact", _texts),
     "serialize_connects": Field("", "serialize_connects", _flag),
     "connect_to": Field("", "connect_to", _texts),
     "every_address": Field("", "every_address", _flag),

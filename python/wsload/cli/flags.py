@@ -579,6 +579,15 @@ RecordLimit = Annotated[
         rich_help_panel=TIMELINE,
     ),
 ]
+Redact = Annotated[
+    list[str] | None,
+    Option(
+        "--redact",
+        metavar="JSONPATH",
+        help="Values in messages that are neither stored nor shown, such as $.token. Repeatable.",
+        rich_help_panel=TIMELINE,
+    ),
+]
 NoRecord = Annotated[bool, Option("--no-record", help="Keep no messages.", rich_help_panel=TIMELINE)]
 FormatFlag = Annotated[
     Format,

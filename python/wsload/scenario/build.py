@@ -102,6 +102,7 @@ def build_plan(scenario: Scenario) -> Plan:
         close=PlanClose(code=scenario.close_code, reason=scenario.close_reason),
         max_opening=1 if scenario.serialize_connects else None,
         record=plan_record(scenario.record, _secrets(scenario)),
+        redact=scenario.redact,
     )
 
 

@@ -14,7 +14,7 @@ from wsload.errors import UsageError
 from wsload.scenario.origin import Origin
 from wsload.scenario.parts import Reconnect, Think, Waits
 from wsload.scenario.program import Program
-from wsload.scenario.record import Recording, check_recording
+from wsload.scenario.record import Recording, check_recording, check_redacted
 from wsload.scenario.sources import expand_sources
 from wsload.scenario.thresholds import parse_thresholds
 from wsload.scenario.url import Address, parse_address, parse_template
@@ -135,6 +135,7 @@ class Scenario(_Part):
     serialize_connects: bool = False
     thresholds: tuple[str, ...] = ()
     record: Recording | None = Recording()
+    redact: tuple[str, ...] = ()
     program: Program | None = Field(default=None, exclude=True)
     """The steps of a scenario file; stored with the plan, without secrets and rows."""
     origin_file: Origin | None = None
@@ -150,6 +151,7 @@ class Scenario(_Part):
         self._check_limits()
         if self.record is not None:
             check_recording(self.record)
+        check_redacted(self.redact)
         self._check_load()
         self._check_messages()
         self._check_handshake()

@@ -271,6 +271,7 @@ class Plan(Frozen):
     close: PlanClose
     max_opening: int | None
     record: PlanRecord | None
+    redact: tuple[str, ...]
 
     def to_json(self) -> str:
         """The JSON that a worker reads: secrets included, so it goes through a pipe and nowhere else."""

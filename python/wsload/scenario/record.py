@@ -1,10 +1,12 @@
 """Which messages of a run are kept, as a person asks for it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from wsload import _core
 from wsload.errors import UsageError
 from wsload.scenario.plan import CountOf, OneIn, PlanRecord, PlanSecret
 from wsload.units import UnitError, parse_count
@@ -90,6 +92,20 @@ def check_recording(recording: Recording) -> None:
         raise UsageError(f"--record-payload: {recording.payload_bytes} bytes", "It takes 0 bytes to 1 MiB.")
     if not 1 << 16 <= recording.limit_bytes <= 1 << 40:
         raise UsageError(f"--record-limit: {recording.limit_bytes} bytes", "It takes 64 KiB to 1 TiB.")
+
+
+def check_redacted(paths: Sequence[str]) -> None:
+    """Checks what is not to be stored or shown of messages.
+
+    Raises:
+        UsageError: one is no JSONPath.
+    """
+    for path in paths:
+        try:
+            _core.JsonPath(path)
+        except ValueError as error:
+            remedy = "Write a JSONPath (RFC 9535), such as $.token or $..password."
+            raise UsageError(f"--redact: {error}", remedy) from None
 
 
 def plan_record(recording: Recording | None, secrets: dict[str, str]) -> PlanRecord | None:

@@ -362,6 +362,7 @@ class ScenarioFile(Behaviour):
     reconnect: Again | None = None
     reconnect_wait: WaitsText | None = None
     source_ips: list[str] | None = None
+    redact: OneOrMore | None = Field(None, description="JSONPaths of values in messages that are not stored or shown")
     serialize_connects: bool | None = None
     fragment: Size | None = None
     max_frame: Size | None = None

@@ -52,6 +52,7 @@ _TOP_FIELDS = {
     "reconnect": "reconnect",
     "reconnect_wait": "reconnect_wait",
     "source_ips": "source_ips",
+    "redact": "redact",
     "serialize_connects": "serialize_connects",
     "fragment": "fragment_bytes",
     "max_frame": "max_frame_bytes",

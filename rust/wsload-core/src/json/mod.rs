@@ -2,6 +2,7 @@
 //!
 //! A singular query (`$.a.b[0]`) is answered without reading the rest of the text into memory; any other parses it.
 
+mod hide;
 mod lazy;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+pub use self::hide::hide;
 pub(crate) use self::lazy::Path;
 
 /// A query.

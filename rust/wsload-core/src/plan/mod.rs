@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{Query, QueryError};
 use crate::reconnect::Reconnect;
 
 mod load;
@@ -112,6 +113,8 @@ pub struct Plan {
     /// Which messages are kept; `None`: none, and nothing is spent on it.
     #[serde(deserialize_with = "Option::deserialize")]
     pub record: Option<Record>,
+    /// JSONPaths of values in messages that are not to be stored or shown.
+    pub redact: Vec<String>,
 }
 
 /// Why a plan was refused. A user never causes this: the Python side validates first.
@@ -134,9 +137,17 @@ pub enum PlanError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// What is to be redacted is no query.
+    #[error("plan field redact: {0}")]
+    Redact(#[from] QueryError),
 }
 
 impl Plan {
+    /// What is not to be stored or shown.
+    pub fn redacted(&self) -> Result<Vec<Query>, PlanError> {
+        self.redact.iter().map(|text| Ok(Query::parse(text)?)).collect()
+    }
+
     /// Reads and validates a plan.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
         #[derive(Deserialize)]

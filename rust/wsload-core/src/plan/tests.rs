@@ -59,7 +59,8 @@ fn open_plan() -> Value {
         "ping": {"interval_ns": 1_000_000_000, "timeout_ns": 500_000_000},
         "close": {"code": 1000, "reason": "bye"},
         "max_opening": 1,
-        "record": record()
+        "record": record(),
+        "redact": ["$.token"]
     })
 }
 

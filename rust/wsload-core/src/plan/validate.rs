@@ -18,6 +18,7 @@ impl Plan {
         self.validate_spans()?;
         self.validate_load()?;
         self.validate_wire()?;
+        self.redacted()?;
         for message in self.message.iter().chain(&self.first_message) {
             let valid = message.kind == MessageKind::Binary || std::str::from_utf8(&message.payload).is_ok();
             require(valid, "message.payload", "text must be valid UTF-8")?;

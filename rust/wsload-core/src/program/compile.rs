@@ -47,6 +47,7 @@ impl Program {
             users: program.users.iter().map(|user| compiler.user(user)).collect::<Result<_, _>>()?,
             total_weight,
             script: program.script.clone(),
+            redact: Vec::new(),
             handshake: program.handshake_template.then(|| compiler.handshake(target, handshake)).transpose()?,
         })
     }

@@ -46,6 +46,7 @@ pub struct Program {
     messages: Vec<Message>,
     users: Vec<User>,
     total_weight: u32,
+    redact: Vec<Query>,
     handshake: Option<HandshakeTemplate>,
     script: Option<plan::Script>,
 }
@@ -203,6 +204,11 @@ impl Program {
             turn -= user.weight;
         }
         &self.users[0]
+    }
+
+    /// The same program, which shows nothing of what these find in messages.
+    pub fn hiding(self, redact: Vec<Query>) -> Self {
+        Self { redact, ..self }
     }
 
     /// Whether scripts take the place of steps.

@@ -7,6 +7,7 @@ use super::reservoir::Reservoir;
 use super::ring::{NOWHERE, Ring};
 use super::{CUT, OUT_OF_REACH, REDACTED};
 use crate::frame::opcode::Opcode;
+use crate::json::{Query, hide};
 use crate::tally::FailureKind;
 
 /// Of the ring for each connection before it is rounded up, and its bounds. A small ring stays in the cache.
@@ -72,6 +73,8 @@ pub struct Settings {
     pub length_ns: u64,
     /// Values that must not be stored.
     pub secrets: Vec<Secret>,
+    /// Values in JSON texts that must not be stored.
+    pub redact: Vec<Query>,
     /// Seed of the sample.
     pub seed: u64,
     /// Slots are `worker + k * workers`.
@@ -245,7 +248,7 @@ impl Timeline {
             let mut rest = &exchange[..];
             while let Some((head, payload)) = Head::read(rest) {
                 rest = &rest[HEAD_BYTES + payload.len()..];
-                emit((budget, kept, redacted), &settings.secrets, head, payload, Why::Sample);
+                emit((budget, kept, redacted), settings, head, payload, Why::Sample);
             }
         }
         self.slow_ns = slow_ns;
@@ -286,7 +289,7 @@ impl Timeline {
             let why = if flight.whole { Why::Connection } else { Why::Failure };
             flight.aftermath = flight.aftermath.saturating_sub(1);
             let Self { budget, kept, redacted, settings, .. } = self;
-            emit((budget, kept, redacted), &settings.secrets, head, payload, why);
+            emit((budget, kept, redacted), settings, head, payload, why);
         }
     }
 
@@ -331,7 +334,7 @@ impl Timeline {
             if place == 0 && out_of_reach {
                 head.flags |= OUT_OF_REACH;
             }
-            emit((budget, kept, redacted), &settings.secrets, head, payload, why);
+            emit((budget, kept, redacted), settings, head, payload, why);
         }
     }
 }
@@ -358,7 +361,7 @@ impl Note {
 /// Adds an event to what is kept, if that can be afforded, without secrets.
 fn emit(
     (budget, kept, redacted): (&mut Budget, &mut Kept, &mut Vec<u8>),
-    secrets: &[Secret],
+    settings: &Settings,
     mut head: Head,
     payload: &[u8],
     why: Why,
@@ -369,9 +372,15 @@ fn emit(
     }
     head.why = why as u8;
     kept.counts[(why as u8).trailing_zeros() as usize] += 1;
-    if head.direction == Direction::Sent && !secrets.is_empty() {
+    let cut = head.flags & CUT != 0;
+    let hidden = if head.kind == Kind::Text { hide(&settings.redact, payload, cut) } else { None };
+    if hidden.is_some() {
+        head.flags |= REDACTED;
+    }
+    let payload = hidden.as_deref().unwrap_or(payload);
+    if head.direction == Direction::Sent && !settings.secrets.is_empty() {
         redacted.clear();
-        if redact(secrets, payload, head.flags & CUT != 0, redacted) {
+        if redact(&settings.secrets, payload, cut, redacted) {
             head.flags |= REDACTED;
             return head.append(redacted, &mut kept.events);
         }
@@ -395,6 +404,7 @@ mod tests {
             limit_bytes: 1 << 20,
             length_ns: 1_000,
             secrets: Vec::new(),
+            redact: Vec::new(),
             seed: 7,
             worker: 1,
             workers: 2,
@@ -442,6 +452,21 @@ mod tests {
         let Event { head, payload } = events[2];
         assert_eq!((payload, head.size, head.flags), (&b"hello, and more "[..], 25, CUT));
         assert_eq!((head.latency_ns, head.attempt, head.why), (Some(11), 1, Why::Connection as u8));
+    }
+
+    #[test]
+    fn values_that_are_redacted_are_not_kept_of_either_side() {
+        let redact = vec![Query::parse("$.key").unwrap()];
+        let mut timeline = timeline(Settings { whole: Whole::OneIn(1), payload_bytes: 40, redact, ..settings() });
+        timeline.begin(0, 1);
+        exchange(&mut timeline, 0, 5, r#"{"key": "s3cr3t", "n": 1}"#);
+        exchange(&mut timeline, 0, 5, r#"{"key": "s3cr3t", "n": "and more than fits in what is kept"}"#);
+        let kept = timeline.cut(100, Vec::new());
+        let events = decode(&kept.events).unwrap();
+        let hidden = &br#"{"key": "***$.key***", "n": 1}"#[..];
+        let whole = &b"***redacted***"[..];
+        assert_eq!(events[1..].iter().map(|event| event.payload).collect::<Vec<_>>(), [hidden, hidden, whole, whole]);
+        assert!(events[1..].iter().all(|event| event.head.flags & REDACTED != 0));
     }
 
     #[test]

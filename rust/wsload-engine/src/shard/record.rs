@@ -50,6 +50,8 @@ impl Recording {
             limit_bytes: limit_bytes / u64::from(workers),
             length_ns: plan.duration_ns.map_or(LENGTH_NS, |duration_ns| duration_ns + plan.warmup_ns),
             secrets: secrets.collect(),
+            // The plan has been looked through.
+            redact: plan.redacted().unwrap_or_default(),
             seed: plan.seed,
             worker,
             workers,

@@ -211,8 +211,9 @@ impl Settings {
             }
         };
         let program = plan.program.as_ref().map(|program| {
-            Program::compile(program, (&plan.target, &plan.handshake), (plan.seed, plan.connections))
-                .map_err(|error| format!("scenario: {error}"))
+            let compiled = Program::compile(program, (&plan.target, &plan.handshake), (plan.seed, plan.connections));
+            let redacted = plan.redacted().map_err(|error| error.to_string())?;
+            compiled.map(|program| program.hiding(redacted)).map_err(|error| format!("scenario: {error}"))
         });
         let paced = plan.connect_rate_per_s.is_some();
         Ok(Self {

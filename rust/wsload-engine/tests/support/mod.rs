@@ -58,6 +58,7 @@ pub fn plan() -> Plan {
         close: plan::Close { code: 1000, reason: String::new() },
         max_opening: None,
         record: None,
+        redact: Vec::new(),
     }
 }
 

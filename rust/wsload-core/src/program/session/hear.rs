@@ -2,7 +2,7 @@
 
 use super::super::{Expect, Incoming, Op, Program, Scope, User};
 use super::{Exchange, Now, Session, Taken, View, Waiting, ops};
-use crate::json::plain;
+use crate::json::{hide, plain};
 
 /// Of a message, in an example of what went wrong.
 const SHOWN_BYTES: usize = 300;
@@ -96,7 +96,8 @@ impl Session {
     }
 
     fn seen(&self, program: &Program, payload: &[u8]) -> String {
-        shown(&self.hide(program, payload))
+        let hidden = hide(&program.redact, payload, false);
+        shown(&self.hide(program, hidden.as_deref().unwrap_or(payload)))
     }
 
     /// A message comes while a step waits for one.
