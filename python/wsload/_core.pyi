@@ -122,6 +122,8 @@ class Interval:
     @staticmethod
     def merge(blocks: Sequence[bytes]) -> Interval:
         """ValueError: no block, one that is damaged, or blocks of different intervals."""
+    def encode(self, shift_ns: int = 0) -> bytes:
+        """A block for `merge`, with every instant moved to a clock that shows `shift_ns` more."""
     @property
     def index(self) -> int: ...
     @property

@@ -52,6 +52,16 @@ impl Interval {
         }
     }
 
+    #[pyo3(signature = (shift_ns = 0))]
+    fn encode<'py>(&self, py: Python<'py>, shift_ns: i64) -> Bound<'py, PyBytes> {
+        let block = py.detach(|| {
+            let mut moved = self.0.clone();
+            moved.shift(shift_ns);
+            moved.encode()
+        });
+        PyBytes::new(py, &block)
+    }
+
     #[getter]
     fn index(&self) -> u64 {
         self.0.index

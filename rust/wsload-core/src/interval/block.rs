@@ -158,6 +158,14 @@ impl Interval {
         })
     }
 
+    /// Moves every instant to a clock that shows `by_ns` more, as that of another machine may.
+    pub fn shift(&mut self, by_ns: i64) {
+        self.start_ns = self.start_ns.saturating_add_signed(by_ns);
+        self.end_ns = self.end_ns.saturating_add_signed(by_ns);
+        self.failures.shift(by_ns);
+        timeline::shift(&mut self.events, by_ns);
+    }
+
     /// Adds what another worker saw of the same interval.
     pub fn merge(&mut self, other: &Self) -> Result<(), IntervalError> {
         if (self.index, self.warmup) != (other.index, other.warmup) {
@@ -309,6 +317,17 @@ mod tests {
         sum.merge(&part(90, 210)).unwrap();
         sum.merge(&part(120, 180)).unwrap();
         assert_eq!((sum.start_ns, sum.end_ns), (90, 210));
+    }
+
+    #[test]
+    fn instants_move_to_another_clock_and_nothing_else_changes() {
+        let original = Interval::decode(&snapshot(4, &[10]).encode()).unwrap();
+        let mut moved = original.clone();
+        moved.shift(-7);
+        assert_eq!((moved.start_ns, moved.end_ns), (original.start_ns - 7, original.end_ns - 7));
+        assert_eq!(moved.failures.records()[0].first_ns, original.failures.records()[0].first_ns - 7);
+        moved.shift(7);
+        assert_eq!(moved, original);
     }
 
     #[test]

@@ -58,6 +58,13 @@ impl Failures {
         }
     }
 
+    /// Moves instants to a clock that shows `by_ns` more.
+    pub fn shift(&mut self, by_ns: i64) {
+        for record in &mut self.0 {
+            record.first_ns = record.first_ns.saturating_add_signed(by_ns);
+        }
+    }
+
     /// In order of first appearance.
     pub fn records(&self) -> &[FailureRecord] {
         &self.0

@@ -227,6 +227,16 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Event<'_>>, EventError> {
     Ok(events)
 }
 
+/// Moves events to a clock that shows `by_ns` more; bytes that are no events stay as they are.
+pub fn shift(bytes: &mut [u8], by_ns: i64) {
+    let mut at = 0;
+    while let Some((head, payload)) = bytes.get(at..).and_then(Head::read) {
+        let length = HEAD_BYTES + payload.len();
+        bytes[at + 8..at + 16].copy_from_slice(&head.at_ns.saturating_add_signed(by_ns).to_le_bytes());
+        at += length;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -259,6 +269,20 @@ mod tests {
         let events = decode(&bytes).unwrap();
         assert_eq!(events[0], Event { head: head(), payload: b"hello" });
         assert_eq!((events[1].head, events[1].close_code(), events[0].close_code()), (second, Some(1006), None));
+    }
+
+    #[test]
+    fn events_move_to_another_clock_and_change_in_nothing_else() {
+        let mut bytes = Vec::new();
+        let (first, second) = (Head { at_ns: 1_000, ..head() }, Head { at_ns: 2_000, ..head() });
+        first.append(b"hello", &mut bytes);
+        second.append(b"", &mut bytes);
+        shift(&mut bytes, -400);
+        let events = decode(&bytes).unwrap();
+        assert_eq!(events[0], Event { head: Head { at_ns: 600, ..first }, payload: b"hello" });
+        assert_eq!(events[1], Event { head: Head { at_ns: 1_600, ..second }, payload: b"" });
+        shift(&mut bytes, -1_000);
+        assert_eq!(decode(&bytes).unwrap()[0].head.at_ns, 0);
     }
 
     #[test]

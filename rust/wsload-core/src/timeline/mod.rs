@@ -12,7 +12,7 @@ mod reservoir;
 mod ring;
 mod sampler;
 
-pub use event::{Direction, Event, EventError, Head, Kind, NO_NAME, Why, decode};
+pub use event::{Direction, Event, EventError, Head, Kind, NO_NAME, Why, decode, shift};
 pub use redact::Secret;
 pub use sampler::{Answer, Kept, Settings, Timeline, Whole};
 
