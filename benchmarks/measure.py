@@ -53,13 +53,13 @@ def build() -> None:
 
 
 @contextmanager
-def echo_server() -> Iterator[int]:
-    """The native echo server on its own core; gives its port."""
+def echo_server(core: int = SERVER_CPU) -> Iterator[int]:
+    """The native echo server on a core of its own; gives its port."""
     command = (str(EXAMPLES / "echo_server"),)
     with subprocess.Popen(
         command,
         text=True,
-        preexec_fn=on(SERVER_CPU),  # noqa: PLW1509 - there are no threads
+        preexec_fn=on(core),  # noqa: PLW1509 - there are no threads
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as server:
@@ -126,15 +126,16 @@ def run_wsload(port: int, flags: list[str], target: str | None = None) -> tuple[
 
 def timed(command: list[str]) -> tuple[str, int, float]:
     """Runs on the client's core; output, CPU of the process tree, and how many cores others used."""
-    begin, own, busy = time.monotonic_ns(), _children_ns(), busy_ns()
+    begin, own, busy = time.monotonic_ns(), children_ns(), busy_ns()
     done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=on(CLIENT_CPU))
-    elapsed, own = time.monotonic_ns() - begin, _children_ns() - own
+    elapsed, own = time.monotonic_ns() - begin, children_ns() - own
     # The server's core is busy on our behalf: what is beyond it and our own is foreign.
     foreign = max((busy_ns() - busy - own) / elapsed - 1.0, 0.0)
     return done.stdout, own, foreign
 
 
-def _children_ns() -> int:
+def children_ns() -> int:
+    """CPU time of processes that this one has started and waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
