@@ -55,6 +55,11 @@ test: setup tests/peers/node_modules ## Run all tests
 	cargo test --quiet --workspace --exclude wsload-py
 	$(BIN)/python -m pytest
 
+.PHONY: testray
+testray: setup ## Add Ray to the environment and run the tests on a cluster
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'ray[client]>=2.40'
+	$(BIN)/python -m pytest tests/engine/test_ray.py
+
 # A peer written in another language; without Node its tests are skipped by name.
 tests/peers/node_modules: tests/peers/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/peers && npm ci --silent --no-audit --no-fund && touch node_modules; \

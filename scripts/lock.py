@@ -7,6 +7,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+APART = {"ray"}
+"""Extras that are too heavy for everybody's environment: `make testray` adds it and runs what needs it."""
 HEAD = "# Written by `make lock`. Exact versions of what pyproject.toml asks for, tools and tests included.\n"
 
 
@@ -14,8 +16,8 @@ def main() -> None:
     """Asks uv for one set of versions that fits Python 3.11 and later."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    for extra in project["project"]["optional-dependencies"].values():
-        wanted += extra
+    for name, extra in project["project"]["optional-dependencies"].items():
+        wanted += extra if name not in APART else []
     with tempfile.NamedTemporaryFile("w", suffix=".in") as file:
         file.write("\n".join(wanted))
         file.flush()

@@ -18,7 +18,7 @@ FLAGS = set(
     --threshold --alert --on-breach --breach-every --watch-pid --watch-url --watch-metric
     --var --env --env-file --dry-run
     -o/--output --format --quiet --grain -h/--help --echo --serialize-connects --connect-to --proxy --cookie-jar
-    --every-address
+    --every-address --on --nodes
     -u/--user --bearer --require-subprotocol --compress --cacert --cert --key -k/--insecure --sni --tls-resume --tls-min
     --publishers --match-received --stage --think --connection-lifetime --strict --tls-max --export --web
     --record-connections --keep-on --record-payload --record-limit --no-record --redact

@@ -14,7 +14,9 @@ from wsload.scenario import LoadModel, Plan, Scenario, build_plan
 SECOND = 10**9
 
 
-def make_plan(url: str = "ws://127.0.0.1:9/echo", reply_timeout_ns: int = SECOND, **load: int | float | bool) -> Plan:
+def make_plan(
+    url: str = "ws://127.0.0.1:9/echo", reply_timeout_ns: int = SECOND, **load: int | float | bool | None
+) -> Plan:
     """A plan as the command line would make it; `load` holds fields of LoadModel."""
     model = LoadModel.model_validate({"connections": 1, "duration_ns": SECOND, **load})
     return build_plan(Scenario(target=url, reply_timeout_ns=reply_timeout_ns, load=model, seed=7))

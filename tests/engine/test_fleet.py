@@ -12,7 +12,7 @@ import uvloop
 from engine.support import SECOND, Remembering, children, make_plan
 from wsload.engine import fleet as fleet_module
 from wsload.engine.fleet import Fleet
-from wsload.engine.process import STATES
+from wsload.engine.process import STATES, LocalWorkers
 from wsload.errors import EngineError
 from wsload.results import Interval
 
@@ -110,7 +110,7 @@ def test_a_worker_lost_before_the_epoch_does_not_hold_the_others_up(fake_workers
 def test_a_silent_worker_is_killed_and_no_longer_waited_for(
     fake_workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet_module, "SILENCE_S", 0.3)
+    monkeypatch.setattr(LocalWorkers, "silence_s", 0.3)
     monkeypatch.setattr(fleet_module, "TICK_S", 0.05)
     fake_workers("falls_silent")
     sink = Remembering()

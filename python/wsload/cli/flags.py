@@ -514,7 +514,27 @@ Workers = Annotated[
     Option(
         "--workers",
         metavar="COUNT",
-        help="Processes that make the load." + _default("one per core, never more than connections"),
+        help="Processes that make the load, on each node with --on."
+        + _default("one per core, never more than connections"),
+        rich_help_panel=RESULT,
+    ),
+]
+On = Annotated[
+    str | None,
+    Option(
+        "--on",
+        metavar="ray[://HOST:PORT]",
+        help="Make the load on the nodes of a Ray cluster: this machine's, or the one at HOST."
+        + _default("this machine alone"),
+        rich_help_panel=RESULT,
+    ),
+]
+Nodes = Annotated[
+    str | None,
+    Option(
+        "--nodes",
+        metavar="COUNT",
+        help="How many of the cluster's nodes." + _default("all"),
         rich_help_panel=RESULT,
     ),
 ]

@@ -108,6 +108,8 @@ def request_of(
     watch_url: flags.WatchUrl = None,
     watch_metric: flags.WatchMetric = None,
     workers: flags.Workers = None,
+    on: flags.On = None,
+    nodes: flags.Nodes = None,
     label: flags.Label = None,
     seed: flags.Seed = None,
     output: flags.Output = None,
@@ -223,7 +225,8 @@ def request_of(
         )
     crew = None if workers is None else values.workers(workers)
     watch = WatchRequest(values.pid(watch_pid), watch_url, tuple(watch_metric or ()))
-    return RunRequest(scenario, output, crew, values.labels(label), watch, values.alarm(alert, on_breach, breach_every))
+    alarm = values.alarm(alert, on_breach, breach_every)
+    return RunRequest(scenario, output, crew, values.labels(label), watch, alarm, on=values.cluster(on, nodes))
 
 
 def play(

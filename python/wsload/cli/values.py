@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from wsload.errors import UsageError
-from wsload.units import UnitError, parse_duration, parse_size
+from wsload.units import UnitError, parse_count, parse_duration, parse_size
 
 if TYPE_CHECKING:
     from wsload.engine.alarm import AlarmRequest
+    from wsload.engine.ray import Cluster
     from wsload.scenario import Recording, Stage, Think
     from wsload.scenario.parts import Reconnect, Waits
 
@@ -181,3 +182,19 @@ def _split(flag: str, text: str, separator: str, remedy: str) -> tuple[str, str]
         shown = name.split()[0] if name else ""
         raise UsageError(f"{flag}: {shown!r} has no {'name' if found else repr(separator)}", remedy)
     return name, value.strip() if separator == ":" else value
+
+
+def cluster(on: str | None, nodes: str | None) -> "Cluster | None":
+    """Where to make the load: `ray` is the cluster of this machine, `ray://HOST:PORT` another."""
+    if on is None:
+        if nodes is not None:
+            raise UsageError("--nodes: of which cluster is not said", "Add --on ray, or --on ray://HOST:PORT.")
+        return None
+    from wsload.engine.ray import Cluster
+
+    if on != "ray" and not re.fullmatch(r"ray://(\[[0-9a-fA-F:]+\]|[^\s/:]+):\d{1,5}", on):
+        raise UsageError(f"--on: {on!r} is no cluster", "Write ray for the one of this machine, or ray://HOST:PORT.")
+    count = None if nodes is None else quantity("--nodes", parse_count, nodes)
+    if count == 0:
+        raise UsageError("--nodes: 0 nodes", "It takes at least 1.")
+    return Cluster(None if on == "ray" else on, count)

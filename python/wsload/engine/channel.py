@@ -2,7 +2,7 @@
 
 Commands are JSON lines: `plan`, `connect`, `go`, `stop`, `abort`. The end of the pipe means that the parent is gone.
 Records are one byte of type, a 32-bit little-endian length, and as many bytes: `S` the worker's state as text, `I` an
-interval block (see `rust/wsload-core/src/interval/block.rs`), `E` an error as text.
+interval block (see `rust/wsload-core/src/interval/block.rs`), `E` an error as text, `L` what a node has lost, as text.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ class RecordType(Enum):
     STATE = b"S"
     INTERVAL = b"I"
     ERROR = b"E"
+    LOSS = b"L"
 
 
 class ChannelError(Exception):

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from wsload import _core
 from wsload.engine.channel import ChannelError, RecordType
+from wsload.engine.member import Member
 from wsload.engine.merger import Merger
-from wsload.engine.process import STATES, WorkerProcess
+from wsload.engine.process import STATES, LocalWorkers
 from wsload.engine.resolve import Address, UnresolvedError, resolve
 from wsload.engine.successors import Entry, Successors
 from wsload.errors import EngineError
@@ -27,8 +28,6 @@ CLOSE_TIMEOUT_S = 2.0
 """How long the engine waits for servers to end a closing handshake."""
 GRACE_S = 5.0
 """How much longer than it should take a worker may need to end."""
-SILENCE_S = 15.0
-"""A worker hands up an interval every second; one of which nothing is heard for this long is killed."""
 TICK_S = 0.5
 
 
@@ -51,6 +50,25 @@ class Sink(Protocol):
         """Something a person should know."""
 
 
+class Recruits(Protocol):
+    """Where the members of a fleet come from."""
+
+    margin_ns: int
+    """What a command needs to reach them, beyond what it takes on one machine."""
+    silence_s: float
+    """They hand up an interval every second; one of which nothing is heard for this long is killed."""
+
+    async def start(self, number: int, count: int, plan: Plan) -> Member:
+        """Starts member `number` of `count` and gives it its plan.
+
+        Raises:
+            EngineError: it cannot be started.
+        """
+
+    async def watch(self, sink: Sink, fleet: "Fleet") -> None:
+        """Goes on beside the run, for what only these members need."""
+
+
 @dataclass(frozen=True, slots=True)
 class FleetManner:
     """What a long run has that a short one has not."""
@@ -62,13 +80,21 @@ class FleetManner:
 
 
 class Fleet:
-    """One run on this machine's cores."""
+    """One run, on this machine's cores unless `recruits` come from elsewhere."""
 
-    def __init__(self, plan: Plan, workers: int, sink: Sink, manner: FleetManner = FleetManner()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        workers: int,
+        sink: Sink,
+        manner: FleetManner = FleetManner(),
+        recruits: Recruits | None = None,
+    ) -> None:
         self._plan = plan
         self._count = workers
         self._sink = sink
-        self._workers: list[WorkerProcess] = []
+        self._recruits: Recruits = recruits or LocalWorkers()
+        self._workers: list[Member] = []
         self._manner = manner
         self._successors = Successors(plan, workers) if manner.replace else None
         self._tasks: asyncio.TaskGroup | None = None
@@ -101,7 +127,8 @@ class Fleet:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                aside = [tasks.create_task(self._watch()), tasks.create_task(self._resolve_again())]
+                beside = (self._watch(), self._resolve_again(), self._recruits.watch(self._sink, self))
+                aside = [tasks.create_task(task) for task in beside]
                 await self._play(tasks)
                 for task in aside:
                     task.cancel()
@@ -128,8 +155,13 @@ class Fleet:
 
     @property
     def pids(self) -> list[int]:
-        """Processes of the workers that are there."""
-        return [worker.pid for worker in self._workers if not worker.ended]
+        """Processes of the workers that are there, on this machine."""
+        return [worker.pid for worker in self._workers if worker.pid is not None and not worker.ended]
+
+    @property
+    def since_epoch_ns(self) -> int:
+        """How long the schedule has been under way; 0 before."""
+        return 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
 
     @property
     def lost_all(self) -> bool:
@@ -140,7 +172,7 @@ class Fleet:
         """Takes all workers through the run in step."""
         self._end_within(START_TIMEOUT_S)
         for number in range(self._count):
-            worker = await WorkerProcess.start(number, self._count, self._plan)
+            worker = await self._recruits.start(number, self._count, self._plan)
             self._workers.append(worker)
             tasks.create_task(self._read(worker))
             if self.stopping:
@@ -177,7 +209,7 @@ class Fleet:
         else:
             self._addresses = addresses
             resolve_ns = time.monotonic_ns() - begin_ns
-            at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS
+            at_ns = time.monotonic_ns() + CONNECT_MARGIN_NS + self._recruits.margin_ns
             for worker in self._workers:
                 # The look-up was one, so one worker counts it.
                 counted = resolve_ns if worker.number == 0 else None
@@ -186,7 +218,7 @@ class Fleet:
             return
         self._tell(do="fail_dns", at_ns=time.monotonic_ns(), reason=reason)
 
-    async def _read(self, worker: WorkerProcess) -> None:
+    async def _read(self, worker: Member) -> None:
         """Takes in a worker's records until its pipe ends."""
         try:
             async for record_type, payload in worker.records():
@@ -197,7 +229,7 @@ class Fleet:
         worker.ended = True
         self._hand_on()
         if not worker.is_done:
-            at_ns = 0 if self._epoch_ns is None else time.monotonic_ns() - self._epoch_ns
+            at_ns = self.since_epoch_ns
             entry = self._entry(worker.number)
             text = worker.obituary(self._count, self._plan.connections, replaced=entry is not None)
             self._sink.on_note(Note(at_ns, "worker_lost", text))
@@ -216,7 +248,7 @@ class Fleet:
     async def _replace(self, number: int, entry: Entry, lost_ns: int) -> None:
         """Puts a worker in the place of a lost one; its connections and its schedule begin anew."""
         try:
-            worker = await WorkerProcess.start(number, self._count, entry.plan)
+            worker = await self._recruits.start(number, self._count, entry.plan)
         except EngineError as error:
             self._sink.on_note(Note(lost_ns, "worker_not_replaced", f"worker {number + 1}: {error.what}"))
             return
@@ -235,7 +267,7 @@ class Fleet:
         self._sink.on_note(Note(entry.epoch_ns - epoch_ns, "worker_replaced", text))
         await self._read(worker)
 
-    def _take(self, worker: WorkerProcess, record_type: RecordType, payload: bytes) -> None:
+    def _take(self, worker: Member, record_type: RecordType, payload: bytes) -> None:
         match record_type:
             case RecordType.STATE:
                 state = payload.decode(errors="replace")
@@ -246,10 +278,12 @@ class Fleet:
                 self._changed.set()
             case RecordType.ERROR:
                 worker.error = payload.decode(errors="replace")
+            case RecordType.LOSS:
+                self._sink.on_note(Note(self.since_epoch_ns, "worker_lost", payload.decode(errors="replace")))
             case RecordType.INTERVAL:
                 self._take_interval(worker, self._merger.add(payload, worker.completed))
 
-    def _take_interval(self, worker: WorkerProcess, alone: _core.Interval) -> None:
+    def _take_interval(self, worker: Member, alone: _core.Interval) -> None:
         if self._epoch_ns is None:
             worker.completed = alone.index
             worker.open_connections = alone.gauges["open_connections"]
@@ -265,14 +299,18 @@ class Fleet:
         """Gives complete intervals to the sink. Before the epoch is known they can only be counted."""
         if self._epoch_ns is None:
             return
-        for merged in self._merger.complete(worker.completed for worker in self._workers if not worker.ended):
+        for merged in self._complete():
             self._last = merged.index, merged.end_ns
             interval = Interval.from_core(merged, self._epoch_ns)
             self._sink.on_interval(self._successors.place(interval) if self._successors else interval)
 
+    def _complete(self) -> list[_core.Interval]:
+        """Intervals to which nobody can add any more."""
+        return self._merger.complete(worker.completed for worker in self._workers if not worker.ended)
+
     def _begin(self) -> None:
         """Sets the epoch: the same instant on all workers. A run that was stopped before gets one, too."""
-        margin_ns = 0 if self.stopping else EPOCH_MARGIN_NS
+        margin_ns = 0 if self.stopping else EPOCH_MARGIN_NS + self._recruits.margin_ns
         now_ns, unix_ns = time.monotonic_ns(), time.time_ns()
         self._epoch_ns = now_ns + margin_ns
         self._tell(do="go", at_ns=self._epoch_ns)
@@ -304,8 +342,8 @@ class Fleet:
                 worker.silent_s = worker.silent_s + TICK_S if self._reporting else 0.0
                 if self._patience_s <= 0:
                     worker.give_up("it took too long and was killed")
-                elif worker.silent_s >= SILENCE_S:
-                    worker.give_up(f"nothing was heard of it for {SILENCE_S:g} s and it was killed")
+                elif worker.silent_s >= self._recruits.silence_s:
+                    worker.give_up(f"nothing was heard of it for {self._recruits.silence_s:g} s and it was killed")
 
     async def _resolve_again(self) -> None:
         """Looks the name up now and then, so that a long run follows a service that moves."""

@@ -18,6 +18,8 @@ COMMAND = (sys.executable, "-P", "-m", "wsload.engine.worker")
 STDERR_TAIL_BYTES = 4096
 STATES = ("starting", "idle", "connecting", "ready", "running", "draining", "closing", "done")
 """What a worker goes through, in order; `idle`: it is set up and awaits the word to connect."""
+SILENCE_S = 15.0
+"""A worker hands up an interval every second; after this long without one it is taken for dead."""
 
 
 class WorkerProcess:
@@ -127,6 +129,17 @@ class WorkerProcess:
         assert self._process.stderr is not None  # noqa: S101 - it was asked for
         while piece := await self._process.stderr.read(STDERR_TAIL_BYTES):
             self._stderr_tail = (self._stderr_tail + piece)[-STDERR_TAIL_BYTES:]
+
+
+class LocalWorkers:
+    """Workers that are processes of this machine."""
+
+    margin_ns = 0
+    silence_s = SILENCE_S
+    start = staticmethod(WorkerProcess.start)
+
+    async def watch(self, *_: object) -> None:
+        """They need no care of their own."""
 
 
 def _signal_name(number: int) -> str:

@@ -16,6 +16,7 @@ from wsload.engine import capacity, limits
 from wsload.engine.alarm import Alarm, AlarmRequest
 from wsload.engine.fleet import Fleet, FleetManner
 from wsload.engine.keeper import Keeper
+from wsload.engine.ray import Cluster, RayNodes, join
 from wsload.engine.resume import Before, Placing, this_process
 from wsload.engine.watch import Watch, Watcher, WatchRequest
 from wsload.errors import EngineError, ExitCode, UsageError
@@ -59,6 +60,8 @@ class RunRequest:
     file_budget_bytes: int | None = None
     """Stored intervals widen with age to keep the file within it; None: they stay as they are."""
     plan: Plan | None = None
+    on: Cluster | None = None
+    """The nodes to run on; None: this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ def _set_up(plan: Plan) -> Plan:
 
 def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     plan = request.plan or build_plan(request.scenario)
+    if request.on and (request.resume or request.replace_workers):
+        raise UsageError("--on: nodes are not replaced, and their runs not resumed", "Leave --on out, or use `run`.")
     limits.raise_soft_fd_limit()
     here = limits.machine()
     workers = choose_workers(plan, request.workers, here)
@@ -158,8 +163,22 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     if known := message_names(plan):
         check_message_names(parse_thresholds(request.scenario.thresholds), known)
         check_message_names([alert.threshold for alert in request.alarm.alerts], known, "--alert")
-    capacity.check(plan, workers, here)
-    plan = _set_up(plan)
+    if request.on is None:
+        capacity.check(plan, workers, here)
+        return _part(request, _set_up(plan), workers, listener)
+    nodes = join(request.on)
+    try:
+        workers = nodes.plan_workers(plan, request.workers)
+        return _part(request, _set_up(plan), workers, listener, nodes)
+    except BaseException:
+        nodes.close()
+        raise
+
+
+def _part(
+    request: RunRequest, plan: Plan, workers: int, listener: Listener | None, nodes: RayNodes | None = None
+) -> "Run":
+    """A run with its file, new or gone on with."""
     watch = Watch.of(request.watch)
     before = None
     if request.resume and request.output is not None:
@@ -169,12 +188,14 @@ def _prepare(request: RunRequest, listener: Listener | None) -> "Run":
     else:
         header = Header.describe(request.scenario, plan, request.labels, workers)
         header = header.model_copy(update={"watched": watch.words()})
+        if nodes:
+            header = header.model_copy(update={"host": header.host.model_copy(update={"cpus": nodes.cpus})})
         writer = create_file(request.output, plan, request.labels, header)
     writer.write_writer(this_process())
     if request.file_budget_bytes is not None:
         record = request.scenario.record
         writer.widen_with_age(request.file_budget_bytes - (record.limit_bytes if record else 0))
-    run = Run(plan, header, writer, listener, watch, Part(request.replace_workers, before))
+    run = Run(plan, header, writer, listener, watch, Part(request.replace_workers, before, nodes))
     run.sound(request.alarm)
     return run
 
@@ -243,6 +264,8 @@ class Part:
 
     replace_workers: bool = False
     before: Before | None = None
+    nodes: RayNodes | None = None
+    """Where its workers are; None: here."""
 
 
 FIRST = Part()
@@ -262,6 +285,7 @@ class Run:
     ) -> None:
         before = part.before
         self._manner = FleetManner(part.replace_workers, again=before is not None)
+        self._nodes = part.nodes
         self._plan = plan
         self._header = header
         self._workers = header.workers
@@ -298,7 +322,8 @@ class Run:
         Raises:
             EngineError: no worker could be started; the file says so.
         """
-        self._fleet = Fleet(self._plan, self._workers, self, self._manner)
+        count = len(self._nodes.nodes) if self._nodes else self._workers
+        self._fleet = Fleet(self._plan, count, self, self._manner, self._nodes)
         if heed_signals:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -323,8 +348,10 @@ class Run:
         return self._result()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Lets go of the file and of other machines."""
         self._keeper.close()
+        if self._nodes:
+            self._nodes.close()
 
     def on_epoch(self, monotonic_ns: int, unix_ns: int) -> None:
         """Stores the epoch; that of the first part is that of all."""
