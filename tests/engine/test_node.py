@@ -20,10 +20,20 @@ from wsload.engine.channel import RecordType
 from wsload.engine.fleet import Fleet
 from wsload.engine.process import WorkerProcess
 from wsload.errors import EngineError
-from wsload.scenario import Plan
+from wsload.scenario import Plan, build_plan
+from wsload.scenario.source import Inputs, Overrides, load_script_scenario
 
 AHEAD_NS = 3_600 * SECOND
 """How much more the leader's clock would show than that of the nodes."""
+
+SCRIPT = """
+import wsload
+
+@wsload.script(target="ws://127.0.0.1:9/", load={"connections": 4, "iterations": 12})
+async def talk(ws):
+    async for _ in ws.iterations():
+        await ws.request("hello", name="talk")
+"""
 
 
 class NodeProcess(WorkerProcess):
@@ -36,7 +46,8 @@ class NodeProcess(WorkerProcess):
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
         node = cls(number, process)
         order = {"worker": number, "workers": count, "crew": crew, "ahead_ns": AHEAD_NS, "name": f"node {number + 1}"}
-        node.send(do="plan", plan=json.loads(plan.to_json()), **order)
+        text = SCRIPT if plan.program and plan.program.script else None
+        node.send(do="plan", plan=json.loads(plan.to_json()), script=text, **order)
         return node
 
     def send(self, **command: object) -> None:
@@ -171,3 +182,20 @@ def test_a_node_whose_workers_cannot_start_says_why(echo_server: Peer, monkeypat
     message = plan.message.model_copy(update={"payload": b"{{$nonsense}}", "template": True})
     with pytest.raises(EngineError, match=r"^no worker could be started: .*nonsense"):
         run_nodes(plan.model_copy(update={"message": message}), Remembering())
+
+
+def test_a_script_comes_from_the_leader_and_leaves_nothing(
+    echo_server: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, temporary = tmp_path / "talk.py", tmp_path / "temporary"
+    file.write_text(SCRIPT, encoding="utf-8")
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    plan = build_plan(load_script_scenario(file, Inputs(), Overrides({"target": echo_server.url})))
+    # The nodes have no such file.
+    file.unlink()
+    sink = Remembering()
+    run_nodes(plan, sink)
+    assert sink.notes == []
+    assert (counted(sink, "answered"), echo_server.messages) == (12, 12)
+    assert list(temporary.iterdir()) == []

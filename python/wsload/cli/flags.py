@@ -514,8 +514,7 @@ Workers = Annotated[
     Option(
         "--workers",
         metavar="COUNT",
-        help="Processes that make the load, on each node with --on."
-        + _default("one per core, never more than connections"),
+        help="Processes that make the load." + _default("one per core, never more than connections"),
         rich_help_panel=RESULT,
     ),
 ]
@@ -524,8 +523,8 @@ On = Annotated[
     Option(
         "--on",
         metavar="ray[://HOST:PORT]",
-        help="Make the load on the nodes of a Ray cluster: this machine's, or the one at HOST."
-        + _default("this machine alone"),
+        help="Make the load on the nodes of a Ray cluster: this machine's, or the one at HOST. "
+        "--workers is for each of them." + _default("this machine alone"),
         rich_help_panel=RESULT,
     ),
 ]

@@ -13,6 +13,9 @@ import json
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -44,6 +47,8 @@ class Node(Fleet):
                 "ahead_ns": int(ahead_ns),
                 "name": str(name),
             }:
+                self._folder = tempfile.TemporaryDirectory(prefix="wsload-node-")
+                self._unpack(plan, order.get("script"))
                 super().__init__(Plan.model_validate(plan), crew * count, self)
                 self._numbers = range(number, crew * count, count)
                 self._ahead_ns, self._name = ahead_ns, name
@@ -69,6 +74,14 @@ class Node(Fleet):
     def on_note(self, note: Note) -> None:
         """A worker is lost: the others go on, and the leader notes it."""
         self._outbox.put(pack(RecordType.LOSS, f"{self._name}: {note.text}".encode()))
+
+    def _unpack(self, plan: dict[str, Any], script: object) -> None:
+        """Puts the leader's script where this node's workers find it."""
+        if isinstance(script, str):
+            place = plan["program"]["script"]
+            path = Path(self._folder.name) / Path(place["path"]).name
+            path.write_text(script, encoding="utf-8")
+            place["path"] = str(path)
 
     async def _play(self, tasks: asyncio.TaskGroup) -> None:
         """Starts the workers and does as the leader says until they are done."""
@@ -100,6 +113,7 @@ class Node(Fleet):
         while line := await self._commands.readline():
             self._pass_on(json.loads(line))
         # The leader is gone: nobody wants the rest, and workers end with this process.
+        self._folder.cleanup()
         os._exit(1)
 
     def _pass_on(self, command: dict[str, object]) -> None:

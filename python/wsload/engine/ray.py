@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsload import __version__
@@ -160,7 +161,7 @@ class RayNode:
         self.number = number
         self.agent.start.remote()
         order = {"worker": number, "workers": count, "crew": crew, "ahead_ns": self.offset.ahead_ns, "name": self.name}
-        self.send(do="plan", plan=json.loads(plan.to_json()), **order)
+        self.send(do="plan", plan=json.loads(plan.to_json()), script=_script(plan), **order)
         self._stream = asyncio.StreamReader()
         self._pulling = asyncio.create_task(self._pull())
 
@@ -208,7 +209,7 @@ class RayNode:
         """Why it ended, if anybody could say."""
         return self.error
 
-    def obituary(self, count: int, connections: int, *, replaced: bool = False) -> str:
+    def obituary(self, count: int, connections: int, *, replaced: bool = False) -> str:  # noqa: ARG002 - a member's
         """What a person should know of its loss; nodes are not replaced."""
         slots = len(range(self.number, connections, count))
         missing = "its connection is" if slots == 1 else f"its {slots:,} connections are"
@@ -418,6 +419,12 @@ async def _drift(node: RayNode) -> int:
 
 def _between(asked_ns: int, there_ns: int, answered_ns: int) -> Offset:
     return Offset((asked_ns + answered_ns) // 2 - there_ns, (answered_ns - asked_ns) // 2)
+
+
+def _script(plan: Plan) -> str | None:
+    """The text of a scenario in Python, which the command has read before."""
+    script = plan.program.script if plan.program else None
+    return None if script is None else Path(script.path).read_text(encoding="utf-8")
 
 
 async def _answer(reference: Any) -> Any:
