@@ -27,7 +27,11 @@ def commands(page: str) -> list[str]:
     return [line for line in blocks.splitlines() if re.match(r"wsload [a-z]", line)]
 
 
-ALL = [pytest.param(page, line, id=f"{page}: {line[:60]}") for page in (*PAGES, "scale") for line in commands(page)]
+ALL = [
+    pytest.param(page, line, id=f"{page}: {line[:60]}")
+    for page in (*PAGES, "scale", "tutorial")
+    for line in commands(page)
+]
 
 
 def test_the_pages_have_commands() -> None:
