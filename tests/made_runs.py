@@ -20,11 +20,13 @@ def made_run(
     messages: int = 300,
     labels: dict[str, str] | None = None,
     failed: int = 0,
+    memory_bytes: int = 0,
     **header: Any,
 ) -> Path:
     """A run of log-normal response times around `factor` ms, each second's level a little off its neighbours'.
 
-    `factors`: of each message name, where there are several; `messages` go to each.
+    `memory_bytes`: of the target, give or take a percent; 0: it was not watched. `factors`: of each message
+    name, where there are several; `messages` go to each.
     """
     random = np.random.default_rng(seed)
     made = make_header(duration_ns=seconds * SECOND, **header)
@@ -40,7 +42,10 @@ def made_run(
             histograms["service_time", name] = encode(*(values - 1_000).tolist())
         answered = messages * len(histograms) // 2
         counters = {"due": answered + failed, "sent": answered + failed, "answered": answered, "unanswered": failed}
-        writer.append([make_interval(second, counters=counters, histograms=histograms, failures=())])
+        gauges = {"open_connections": 10, "running_ns": SECOND}
+        if memory_bytes:
+            gauges |= {"target_processes": 1, "target_rss_bytes": round(memory_bytes * (1 + 0.01 * random.normal()))}
+        writer.append([make_interval(second, counters=counters, gauges=gauges, histograms=histograms, failures=())])
     writer.finish("completed", "")
     return path
 

@@ -133,3 +133,25 @@ def test_side_that_came_after_the_other_is_said(tmp_path: Path, runs: int) -> No
         made_run(base / f"{number}.wsload", seed=number)
         made_run(new / f"{number}.wsload", seed=number + 10)
     assert any("before those of the other" in warning for warning in compared((base, new)).warnings)
+
+
+def test_memory_is_compared_where_the_target_was_watched(tmp_path: Path) -> None:
+    for name, memory_bytes in (("base", 80_000_000), ("new", 100_000_000)):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            made_run(tmp_path / name / f"{number}.wsload", seed=number + len(name), memory_bytes=memory_bytes)
+    result = compared((tmp_path / "base", tmp_path / "new"))
+    found = row(result, "memory")
+    assert (found.verdict, found.unit) == ("regressed", "bytes")
+    assert found.base == pytest.approx(80e6, rel=0.01)
+    assert found.low < 1.25 < found.high
+
+
+def test_memory_that_only_some_runs_watched_is_left_out_and_said(tmp_path: Path) -> None:
+    folders = made_sides(tmp_path, runs=2)
+    made_run(folders[0] / "watched.wsload", seed=9, memory_bytes=80_000_000)
+    result = compared(folders)
+    assert [(one.metric, one.why) for one in result.skipped if one.metric == "memory"] == [
+        ("memory", "not watched in some of the runs")
+    ]
+    assert "memory" not in {one.metric for one in result.rows}

@@ -143,7 +143,7 @@ def _case(
     if not any(present):
         return "" if metric.name.partition(".")[0] != "response" or metric.message else "too few messages"
     if any(len(some) < len(side) for some, side in zip(present, read, strict=True)):
-        return "too few messages in some of the runs"
+        return "not watched in some of the runs" if metric.name == "memory" else "too few messages in some of the runs"
     found = estimate(present[0], present[1], paired=paired)
     if found is None:
         return next(SILENCES[one.silent] for side in present for one in side if one.silent)

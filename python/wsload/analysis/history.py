@@ -46,7 +46,7 @@ class History(_Section):
 
     schema_version: Literal[1] = 1
     level: float = LEVEL
-    units: dict[str, Literal["ns", "per_s", "share"]] = Field(description="of each metric")
+    units: dict[str, Literal["ns", "per_s", "share", "bytes"]] = Field(description="of each metric")
     entries: list[Entry]
 
 

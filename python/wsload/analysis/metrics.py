@@ -62,7 +62,7 @@ class Metric:
 
     name: str
     message: str
-    unit: Literal["ns", "per_s", "share"]
+    unit: Literal["ns", "per_s", "share", "bytes"]
     worse: Worse
     scale: Scale
     read: Callable[[Series], Reading | None]
@@ -86,6 +86,7 @@ NAMES = (
     "response.max",
     "rate",
     "failures",
+    "memory",
 )
 
 
@@ -99,6 +100,7 @@ def metrics(names: set[str], messages: list[str]) -> list[Metric]:
             found.append(_latency("response.max", "", partial(_maximum, "")))
     found.append(Metric("rate", "", "per_s", "lower", "ratio", _rate))
     found.append(Metric("failures", "", "share", "higher", "difference", _failures))
+    found.append(Metric("memory", "", "bytes", "higher", "ratio", _memory))
     for message in messages:
         for name in BY_MESSAGE:
             p = PERCENTILES["response"][name]
@@ -219,6 +221,16 @@ def _failures(series: Series) -> Reading | None:
     # None seen is not none there.
     guess = (lost + 1) / (total + 2)
     return _linear(share, share, failed - share * tried, total, least=guess * (1 - guess) / total)
+
+
+def _memory(series: Series) -> Reading | None:
+    """The target's resident memory, on (geometric) average over the run."""
+    read = series.memory_bytes[series.memory_bytes > 0]
+    if not len(read):
+        return None
+    logs = np.log(read)
+    at = float(logs.mean())
+    return _linear(math.exp(at), at, logs - at, len(logs), least=STEP_VARIANCE)
 
 
 def _linear(value: float, at: float, deviations: Floats, weight: float, least: float) -> Reading:

@@ -34,7 +34,7 @@ class Row(_Section):
 
     metric: str = Field(description="such as response.p99")
     message: str = Field(description="message name; empty for all messages together")
-    unit: Literal["ns", "per_s", "share"]
+    unit: Literal["ns", "per_s", "share", "bytes"]
     worse: Worse
     scale: Scale = Field(description="ratio: new divided by base; difference: new minus base, of shares")
     base: float

@@ -1,7 +1,7 @@
 """A run as arrays over time: what resampling and long-run variances need, in memory that does not grow with the run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from wsload.errors import RunFileError
 from wsload.results import Fold, Header, Interval, RunFile
 from wsload.results.steps import merged, steps
 from wsload.results.verdict import Reason
+from wsload.results.watched import memory_bytes
 from wsload.scenario import Plan
 
 MAX_BLOCKS = 240
@@ -70,6 +71,8 @@ class Series:
     """Counters of connection attempts before the measured part."""
     latencies: dict[tuple[str, str], Distribution]
     maxima_ns: dict[str, Floats]
+    memory_bytes: Floats = field(default_factory=lambda: np.empty(0))
+    """Of the target at the ends of blocks, where it was watched; else 0."""
 
     @property
     def name(self) -> str:
@@ -110,6 +113,7 @@ def _read(path: Path) -> Series:
             ramp=blocks.ramp.counters,
             latencies=blocks.distributions(),
             maxima_ns={name: np.array(values, dtype=np.float64) for name, values in blocks.maxima_ns.items()},
+            memory_bytes=np.array([block.memory_bytes for block in blocks.blocks]),
         )
 
 
@@ -120,6 +124,8 @@ class _Block:
         self.intervals = 0
         self.seconds = 0.0
         self.counters: dict[str, int] = {}
+        self.memory_bytes = 0.0
+        """Of the target, as it was read last; 0: it was not."""
         self._encoded: dict[tuple[str, str], list[bytes]] = {}
 
     def add(self, counters: dict[str, int], encoded: dict[tuple[str, str], bytes], seconds: float) -> None:
@@ -134,6 +140,7 @@ class _Block:
         """Takes what a later block holds."""
         intervals = self.intervals + other.intervals
         self.add(other.counters, other.histograms(), other.seconds)
+        self.memory_bytes = other.memory_bytes or self.memory_bytes
         self.intervals = intervals
 
     def histograms(self) -> dict[tuple[str, str], bytes]:
@@ -170,6 +177,9 @@ class _Blocks:
         seconds = interval.gauges.get("running_ns", 0) / 1e9
         kept = {key: one for key, one in interval.histograms.items() if _is_kept(key[0])}
         self.blocks[-1].add(interval.counters, kept, seconds)
+        if seconds:
+            # When the schedule is over connections close, and what they took is given back.
+            self.blocks[-1].memory_bytes = memory_bytes(interval.gauges) or self.blocks[-1].memory_bytes
         if interval.end_ns - interval.start_ns >= self._interval_ns / 2:
             self._add_maxima(kept)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from wsload.analysis.model import Comparison, Row, Side
 from wsload.report.text import flow, latency_column, printable
-from wsload.units import format_latency, format_rate
+from wsload.units import format_bytes, format_latency, format_rate
 
 PIPED_WIDTH = 110
 MIN_WIDTH = 80
@@ -333,6 +333,8 @@ def _values(row: Row) -> tuple[str, str]:
         return base, new
     if row.unit == "per_s":
         return tuple(format_rate(round(value, 1 if value < 100 else 0)) for value in (row.base, row.new))  # type: ignore[return-value]
+    if row.unit == "bytes":
+        return format_bytes(row.base), format_bytes(row.new)
     return f"{row.base:.3%}".replace("%", " %"), f"{row.new:.3%}".replace("%", " %")
 
 

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from wsload.analysis.history import Average, Entry, History
 from wsload.report.text import latency_column, printable, shortened
-from wsload.units import format_latency, format_rate
+from wsload.units import format_bytes, format_latency, format_rate
 
 CHART_WIDTH = 50
 MAX_LABEL = 32
-SUFFIXES = {"ns": "_ns", "per_s": "_per_s", "share": "_share"}
+SUFFIXES = {"ns": "_ns", "per_s": "_per_s", "share": "_share", "bytes": "_bytes"}
 
 
 def print_history(history: History, names: list[str], file: IO[str] | None = None) -> None:
@@ -109,6 +109,8 @@ def _figures(unit: str, values: list[float]) -> list[str]:
         return latency_column([round(value) for value in values])
     if unit == "per_s":
         return [format_rate(round(value, 1 if value < 100 else 0)) for value in values]
+    if unit == "bytes":
+        return [format_bytes(value) for value in values]
     return [f"{value * 100:.3f} %" for value in values]
 
 

@@ -51,6 +51,12 @@ def readings(gauges: Mapping[str, int], counters: Mapping[str, int], seconds: fl
     return found
 
 
+def memory_bytes(gauges: Mapping[str, int]) -> float:
+    """The target's resident memory, by its processes or its page; 0: it was not watched."""
+    page = gauges.get(page_gauge("process_resident_memory_bytes"), 0) / THOUSANDTHS
+    return float(gauges.get(gauge("target", "rss_bytes"), 0)) or page
+
+
 class Watched(BaseModel):
     """A reading over the measured part of a run."""
 
