@@ -27,6 +27,24 @@ def test_figures_are_no_part_of_a_line() -> None:
     assert examples("```\nwsload run x\n```\n\n```\nprinted\n```\n") == [(["wsload run x"], "printed\n")]
 
 
+def test_doctor_looks_at_what_the_page_says(tmp_path: Path) -> None:
+    ((_, said), *_) = page_of("tuning")
+    items = re.compile(r"^  (?:ok|low|bad|\\?)\s+(\S.*?)\s{2,}", re.MULTILINE)
+    assert len(items.findall(said)) >= 7
+    printed = run("doctor", cwd=tmp_path).stdout
+    assert set(items.findall(said)) <= set(items.findall(printed))
+    assert "This machine holds" in printed
+
+
+def test_lines_for_programs_begin_as_the_page_says(tmp_path: Path) -> None:
+    said = next(said for commands, said in page_of("ci") if "ndjson" in commands[-1])
+    with serving() as server:
+        done = run("run", server.url, "-d", "200ms", "--format", "ndjson", cwd=tmp_path)
+    keys = re.findall(r'"(\w+)":', said)
+    measured = next(line for line in done.stdout.splitlines() if '"phase":"measured"' in line)
+    assert re.findall(r'"(\w+)":', measured)[: len(keys)] == keys
+
+
 def page_of(name: str) -> list[tuple[list[str], str]]:
     return examples((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8"))
 
