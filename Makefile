@@ -104,13 +104,19 @@ fmt: setup ## Format the sources
 lock: ## Pin what pyproject.toml asks for anew, in constraints.txt
 	$(BIN)/python scripts/lock.py
 
+# Ten minutes: builds wheel and sdist into dist/, installs the wheel in a clean environment and runs load there.
+.PHONY: release-check
+release-check: setup ## Go through the release checklist
+	$(BIN)/python scripts/check_release.py
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf $(VENV) target tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) target dist tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find python tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
-	rm -f python/wsload/*.so
+	rm -f python/wsload/*.so python/wsload/third-party-licences.txt
 
 .PHONY: docs
-docs: setup ## Write docs/cli.md and docs/schema/ from the code
+docs: setup ## Write docs/cli.md, docs/licences.md and docs/schema/ from the code
 	$(BIN)/python scripts/write_schema.py
 	$(BIN)/python scripts/write_cli.py
+	$(BIN)/python scripts/licences.py
