@@ -66,6 +66,15 @@ def compare(
             "--strict", help="End with exit code 4 when something is inconclusive.", rich_help_panel=COMPARISON
         ),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write a page with charts as well: curves with their bands, every run.",
+            rich_help_panel=COMPARISON,
+        ),
+    ] = None,
     run: Annotated[
         bool,
         typer.Option("--run", help="Make the runs: both servers under the same load in turn.", rich_help_panel=ROUNDS),
@@ -212,6 +221,11 @@ def compare(
         raise UsageError("NEW: two sides are compared", "Name BASE and NEW: run files, folders or quoted patterns.")
     result = compare_files(base, new, tolerances, names, anyway=anyway)
     show(result, format, strict=strict)
+    if html is not None:
+        from wsload.report.export import write
+        from wsload.report.html.compare import render_comparison
+
+        write(iter([render_comparison(result)]), html)
     return exit_code(result, strict=strict)
 
 

@@ -68,15 +68,15 @@ def change(row: Row) -> str:
 def to_markdown(comparison: Comparison) -> str:
     """A table for a pull request or a step summary."""
     lines = [f"### {SIGNS[comparison.verdict]} wsload compare: {_cell(headline(comparison))}", ""]
-    base, new = (_cell(printable(_named(side))) for side in (comparison.base, comparison.new))
-    lines += [f"Base {base}, new {new}. {_cell(_terms(comparison))}."]
+    base, new = (_cell(printable(named(side))) for side in (comparison.base, comparison.new))
+    lines += [f"Base {base}, new {new}. {_cell(terms_of(comparison))}."]
     lines += ["", "| metric | base | new | change | 95 % interval | tolerance | verdict |"]
     lines += ["|---|--:|--:|--:|--:|--:|---|"]
     for row in comparison.rows:
-        base, new = _values(row)
-        cells = [row.full_name, base, new, change(row), _interval(row), _tolerance(row), f"{_verdict(row)}"]
+        base, new = values_of(row)
+        cells = [row.full_name, base, new, change(row), interval_of(row), tolerance_of(row), f"{verdict_of(row)}"]
         lines.append("| " + " | ".join(_cell(printable(cell)) for cell in cells) + " |")
-    notes = _notes(comparison)
+    notes = notes_of(comparison)
     if notes:
         lines += ["", *(f"- {_cell(printable(note))}" for note in notes)]
     return "\n".join(lines) + "\n"
@@ -94,8 +94,8 @@ def to_junit(comparison: Comparison, *, strict: bool) -> str:
     for row in comparison.rows:
         names = {"classname": f"wsload.compare.{row.metric}", "name": printable(row.full_name), "time": "0"}
         case = XmlTree.SubElement(suite, "testcase", names)
-        base, new = _values(row)
-        said = f"{_verdict(row)}: {change(row)}, interval {_interval(row)}, tolerance {_tolerance(row)}"
+        base, new = values_of(row)
+        said = f"{verdict_of(row)}: {change(row)}, interval {interval_of(row)}, tolerance {tolerance_of(row)}"
         if _fails(row, strict):
             failure = XmlTree.SubElement(case, "failure", {"type": row.verdict, "message": said})
             failure.text = f"base {base}, new {new}"
@@ -111,20 +111,22 @@ def _fails(row: Row, strict: bool) -> bool:
 
 
 def _head(comparison: Comparison, width: int) -> list[Text]:
-    lines = [Text(f"wsload compare · base {printable(_named(comparison.base))}", style="bold")]
-    lines += [Text(f"                 new  {printable(_named(comparison.new))}", style="bold")]
-    lines += [Text(f"  {line}", style="dim") for line in flow(_terms(comparison).split(), width - 2, " ", 0)]
+    lines = [Text(f"wsload compare · base {printable(named(comparison.base))}", style="bold")]
+    lines += [Text(f"                 new  {printable(named(comparison.new))}", style="bold")]
+    lines += [Text(f"  {line}", style="dim") for line in flow(terms_of(comparison).split(), width - 2, " ", 0)]
     verdict = flow(headline(comparison).split(), width - 4, " ", 2)
     lines += [Text(f"  {line}", style=STYLES[comparison.verdict]) for line in verdict]
     return lines
 
 
-def _named(side: Side) -> str:
+def named(side: Side) -> str:
+    """How a side was given, and of how many runs it is."""
     count = len(side.runs)
     return f"{side.named} ({count} run{'s' if count != 1 else ''})"
 
 
-def _terms(comparison: Comparison) -> str:
+def terms_of(comparison: Comparison) -> str:
+    """What the verdicts rest on."""
     if not comparison.rows:
         return "nothing was compared"
     bases = list(dict.fromkeys(BASES[row.basis] for row in comparison.rows))
@@ -139,7 +141,7 @@ def _tolerances(comparison: Comparison) -> str:
     """`tolerance ±5 %, failures ±0.1 points`: the most frequent one first and without names."""
     found: dict[str, list[str]] = {}
     for row in comparison.rows:
-        found.setdefault(_tolerance(row), []).append(printable(row.full_name))
+        found.setdefault(tolerance_of(row), []).append(printable(row.full_name))
     (usual, _), *others = sorted(found.items(), key=lambda one: -len(one[1]))
     return ", ".join([f"tolerance {usual}", *(f"{', '.join(names)} {tolerance}" for tolerance, names in others)])
 
@@ -150,9 +152,9 @@ def _table(comparison: Comparison, width: int) -> list[Text]:
         return []
     cells = [["metric", "base", "new", "change", "interval", "verdict"]]
     for row in rows:
-        base, new = _values(row)
+        base, new = values_of(row)
         name = printable(row.full_name)
-        cells.append([name, base, new, change(row), _interval(row), _verdict(row)])
+        cells.append([name, base, new, change(row), interval_of(row), verdict_of(row)])
     widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
     plotted = sum(widths) + 2 * len(widths) + PLOT_WIDTH <= width
     ratios = [row for row in rows if row.scale == "ratio"]
@@ -276,13 +278,13 @@ def _dotted(values: list[float], low: float, high: float) -> str:
 
 def _doubts(comparison: Comparison, width: int) -> list[Text]:
     lines: list[Text] = []
-    for note in _notes(comparison):
+    for note in notes_of(comparison):
         for number, line in enumerate(flow(printable(note).split(), width - 8, " ", 0)):
             lines.append(Text("  " + ("note  " if not number else "      ")).append(line, style="yellow"))
     return [Text(""), *lines] if lines else []
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def notes_of(comparison: Comparison) -> list[str]:
     """What makes the verdicts worth less than they look."""
     notes = [f"not alike: {difference}" for difference in comparison.differences]
     notes += comparison.warnings
@@ -319,7 +321,8 @@ def _is_worse_but_by_how_much(row: Row) -> bool:
     return row.low > none if row.worse == "higher" else row.high < none
 
 
-def _verdict(row: Row) -> str:
+def verdict_of(row: Row) -> str:
+    """The verdict, and how many runs a side would settle what is open."""
     if row.verdict != "inconclusive":
         return row.verdict
     if row.runs_to_settle is None:
@@ -327,7 +330,8 @@ def _verdict(row: Row) -> str:
     return f"inconclusive ~{row.runs_to_settle}"
 
 
-def _values(row: Row) -> tuple[str, str]:
+def values_of(row: Row) -> tuple[str, str]:
+    """Both sides in their unit."""
     if row.unit == "ns":
         base, new = latency_column([round(row.base), round(row.new)])
         return base, new
@@ -338,13 +342,15 @@ def _values(row: Row) -> tuple[str, str]:
     return f"{row.base:.3%}".replace("%", " %"), f"{row.new:.3%}".replace("%", " %")
 
 
-def _interval(row: Row) -> str:
+def interval_of(row: Row) -> str:
+    """From where to where the change may lie."""
     if row.scale == "difference":
         return f"{row.low * 100:+.2f} to {row.high * 100:+.2f}"
     return f"{_percent(row, row.low)} to {_percent(row, row.high)}"
 
 
-def _tolerance(row: Row) -> str:
+def tolerance_of(row: Row) -> str:
+    """Within which there is no change."""
     return f"±{row.tolerance * 100:g} {'pp' if row.scale == 'difference' else '%'}"
 
 

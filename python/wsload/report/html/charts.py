@@ -120,9 +120,7 @@ class Charts:
             plot = self._plot("lag", *data.latency_range(self._columns, lags))
             dashed = set() if self._alone else {"receive_lag_p99"}
             items = self._lines(plot, {"send_lag_p99": "send lag p99", "receive_lag_p99": "receive lag p99"}, dashed)
-            found.append(
-                self._done("lag", "Generator's own delay", "Send and receive lag, p99 over time.", plot, items)
-            )
+            found.append(done("lag", "Generator's own delay", "Send and receive lag, p99 over time.", plot, items))
         if self._any("cpu"):
             found.append(self._cpu())
         return found
@@ -132,7 +130,7 @@ class Charts:
         items = self._lines(plot, {"cpu": "cores busy"})
         plot.yaxis.formatter = NumeralTickFormatter(format="0.0[0]")
         words = "Cores that the workers kept busy over time."
-        return self._done("cpu", "Workers' CPU time", words, plot, items)
+        return done("cpu", "Workers' CPU time", words, plot, items)
 
     def _rate(self) -> Chart:
         listening = not self._any("sent")
@@ -150,7 +148,7 @@ class Charts:
         told = next(reversed(names))
         peak = max((value for columns in self._columns for value in columns[told] if value > 0), default=0)
         words = f"{', '.join(names.values())} per second, over time; at most {peak:,.0f}/s {told}.".capitalize()
-        return self._done("rate", "Messages per second", words, plot, items)
+        return done("rate", "Messages per second", words, plot, items)
 
     def _latency(self, metric: str) -> Chart:
         names = {"p50": "p50", "p90": "p90", "p99": "p99", "p99_9": "p99.9", "max": "max"}
@@ -165,7 +163,7 @@ class Charts:
             items.append(("failures", [self._mark_failures(plot, low)]))
         worst = max((value for columns in self._columns for value in columns["p99"] if value > 0), default=0.0)
         words = f"Percentiles of each moment, on a logarithmic axis; p99 was at most {format_latency(worst * 1e6)}."
-        return self._done("latency", f"{data.LABELS[metric]} over time", words, plot, items)
+        return done("latency", f"{data.LABELS[metric]} over time", words, plot, items)
 
     def _mark_failures(self, plot: Any, low_ms: float) -> Any:
         columns = self._columns[0]
@@ -185,7 +183,7 @@ class Charts:
         plot.grid.visible = False
         words = "How many messages had which latency when: the warmer a cell, the more messages."
         name = "" if self._alone else f": {self._runs[number].name}"
-        return self._done(f"heat-{number}", f"Latency heat map{name}", words, plot, [])
+        return done(f"heat-{number}", f"Latency heat map{name}", words, plot, [])
 
     def _failures(self) -> Chart:
         plot = self._plot("failures", 0, None)
@@ -202,7 +200,7 @@ class Charts:
         else:
             items = self._lines(plot, {"failures": "failures"})
         words = "Failures per second over time, by kind; the table of failures has examples and remedies."
-        return self._done("failures", "Failures per second", words, plot, items)
+        return done("failures", "Failures per second", words, plot, items)
 
     def _connections(self) -> Chart:
         plot = self._plot("connections", 0, None)
@@ -214,15 +212,15 @@ class Charts:
         self._hover(plot, {words: f"@{name}{{0,0}}" for name, words in names.items()})
         most = max((max(columns["open_connections"], default=0) for columns in self._columns), default=0)
         words = f"Connections open and messages awaiting a reply, over time; at most {most:,.0f} open."
-        return self._done("connections", "Connections", words, plot, items)
+        return done("connections", "Connections", words, plot, items)
 
     def _tail(self, lines: Sequence[tuple[int, str, data.Columns]]) -> Chart:
         values = [line for _, _, line in lines]
         low, high = data.latency_range(values, ["ms"])
         furthest = max(line["x"][-1] for line in values)
-        plot = figure(**_common("tail"), x_axis_type="log", y_axis_type="log", x_range=Range1d(1, furthest * 1.1))
+        plot = figure(**common("tail"), x_axis_type="log", y_axis_type="log", x_range=Range1d(1, furthest * 1.1))
         plot.y_range = Range1d(low, high)
-        _latency_axis(plot, low, high)
+        latency_axis(plot, low, high)
         ends = [10**power for power in range(math.ceil(math.log10(furthest)) + 1)]
         plot.xaxis.ticker = FixedTicker(ticks=ends)
         plot.xaxis.major_label_overrides = {end: _percentile(end) for end in ends}
@@ -237,17 +235,17 @@ class Charts:
             items.append((words if self._alone else f"{self._runs[number].name}: {words}", [drawn]))
         plot.add_tools(HoverTool(tooltips=[("latency", "@ms{0,0.[000]} ms"), ("1 in", "@x{0,0}")], mode="mouse"))
         words = "Latency by percentile; each step to the right is ten times rarer."
-        return self._done("tail", "Percentiles", words, plot, items)
+        return done("tail", "Percentiles", words, plot, items)
 
     def _plot(self, key: str, low: float, high: float | None) -> Any:
         """A figure over time: latencies on a logarithmic axis when it has an upper end, counts from 0 otherwise."""
         if high is None:
-            plot = figure(**_common(key), x_range=self._time, y_axis_type="linear")
+            plot = figure(**common(key), x_range=self._time, y_axis_type="linear")
             plot.y_range.start = low
             plot.y_range.range_padding = 0.15
         else:
-            plot = figure(**_common(key), x_range=self._time, y_axis_type="log", y_range=Range1d(low, high))
-            _latency_axis(plot, low, high)
+            plot = figure(**common(key), x_range=self._time, y_axis_type="log", y_range=Range1d(low, high))
+            latency_axis(plot, low, high)
         plot.xaxis.ticker = AdaptiveTicker(
             base=60, mantissas=[1, 2, 5, 10, 15, 30], desired_num_ticks=5, min_interval=1
         )
@@ -301,25 +299,26 @@ class Charts:
                 Span(location=at_ns / 1e9, dimension="height", line_color=GREY, line_dash="dotted", line_width=1)
             )
 
-    @staticmethod
-    def _done(key: str, title: str, words: str, plot: Any, items: Sequence[tuple[str, list[Any]]]) -> Chart:
-        if items:
-            legend = Legend(
-                items=[LegendItem(label=label, renderers=drawn) for label, drawn in items],
-                orientation="horizontal",
-                click_policy="hide",
-                ncols="auto",
-                nrows="auto",
-                border_line_color=None,
-                background_fill_color=None,
-                label_text_font_size="12px",
-                padding=0,
-                margin=4,
-                spacing=14,
-                glyph_width=16,
-            )
-            plot.add_layout(legend, "above")
-        return Chart(key, title, words, plot)
+
+def done(key: str, title: str, words: str, plot: Any, items: Sequence[tuple[str, list[Any]]]) -> Chart:
+    """A figure with its legend above it."""
+    if items:
+        legend = Legend(
+            items=[LegendItem(label=label, renderers=drawn) for label, drawn in items],
+            orientation="horizontal",
+            click_policy="hide",
+            ncols="auto",
+            nrows="auto",
+            border_line_color=None,
+            background_fill_color=None,
+            label_text_font_size="12px",
+            padding=0,
+            margin=4,
+            spacing=14,
+            glyph_width=16,
+        )
+        plot.add_layout(legend, "above")
+    return Chart(key, title, words, plot)
 
 
 def heat_columns(found: data.HeatMap) -> dict[str, Any]:
@@ -342,7 +341,8 @@ def _greatest(found: data.HeatMap) -> float:
     return max((value for row in found.rows for value in row if not math.isnan(value)), default=1.0)
 
 
-def _common(key: str) -> dict[str, Any]:
+def common(key: str) -> dict[str, Any]:
+    """What all figures have in common."""
     return {
         "name": key,
         "height": HEIGHT,
@@ -360,7 +360,7 @@ def _common(key: str) -> dict[str, Any]:
     }
 
 
-def _latency_axis(plot: Any, low_ms: float, high_ms: float) -> None:
+def latency_axis(plot: Any, low_ms: float, high_ms: float) -> None:
     """Ticks at 1, 10, 100 of a unit, and between them where a short axis has too few."""
     steps = (1,) if math.log10(high_ms / low_ms) > 2.5 else (1, 2, 5)
     ticks = [step * 10.0**power for power in range(-6, 8) for step in steps]

@@ -1,19 +1,15 @@
 """Puts the page together: figures and tables, charts, and the scripts that they need."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from wsload.report.export.rows import Thresholds
 from wsload.report.html.charts import Chart, Charts, Run
-from wsload.report.html.sections import FILTERS, sections
+from wsload.report.html.frame import asset, bokeh, charts_data, environment, policy, script_data
+from wsload.report.html.sections import sections
 from wsload.report.html.timeline import Event, recorded, timeline_data
 from wsload.results import read_record
 
@@ -59,18 +55,18 @@ def page(
     charts = Charts(runs)
     groups = {"load": charts.load(), "tails": charts.tails(), "generator": charts.generator()}
     drawn = [chart for group in groups.values() for chart in group]
-    scripts = [_bokeh(), *map(_asset, SCRIPTS), *([_asset("live.js")] if live else [])]
+    scripts = [bokeh(), *map(asset, SCRIPTS), *([asset("live.js")] if live else [])]
     blocks = {"charts": charts_data(drawn)}
     if events or viewer:
         blocks["timeline"] = timeline_data(events, total) if events else dict(viewer or {})
-    template = environment().from_string(_asset("page.html"))
+    template = environment().from_string(asset("page.html"))
     return template.render(
         **sections(runs, live=live is not None),
         groups=groups,
-        blocks={key: _script_data(value) for key, value in blocks.items()},
-        style=Markup(_asset("style.css")),  # noqa: S704 - our own file
+        blocks={key: script_data(value) for key, value in blocks.items()},
+        style=Markup(asset("style.css")),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files and Bokeh's
-        policy=_policy(scripts, live=live is not None),
+        policy=policy(scripts, live=live is not None),
         live=live,
         shape=shape(drawn),
         has_timeline="timeline" in blocks,
@@ -85,69 +81,5 @@ def shape(charts: Sequence[Chart]) -> str:
 def fragments(runs: Sequence[Run]) -> dict[str, str]:
     """The parts of the page that change while a run goes on, by their element's id."""
     context = sections(runs, live=True)
-    module: Any = environment().from_string(_asset("parts.html")).make_module(context)
+    module: Any = environment().from_string(asset("parts.html")).make_module(context)
     return {name: str(getattr(module, name)()) for name in ("head", "tiles", "thresholds", "tables")}
-
-
-def environment() -> Environment:
-    """Templates in which everything is escaped, and a misspelt name is an error."""
-    from jinja2 import FunctionLoader
-
-    found = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FunctionLoader(_asset),
-    )
-    found.filters |= FILTERS
-    return found
-
-
-def charts_data(charts: Sequence[Chart]) -> dict[str, Any]:
-    """What BokehJS draws, with the element that each figure goes to."""
-    from bokeh.document import Document
-    from bokeh.embed.util import standalone_docs_json_and_render_items
-
-    # One document: what charts share, such as the range of time, is one object in the browser.
-    document = Document()
-    for chart in charts:
-        document.add_root(chart.figure)
-    documents, items = standalone_docs_json_and_render_items([chart.figure for chart in charts])
-    rendered = [item.to_json() for item in items]
-    places = {chart.figure.id: f"chart-{chart.key}" for chart in charts}
-    for item in rendered:
-        item["roots"] = {root: places[root] for root in item["roots"]}
-    return {"documents": documents, "items": rendered}
-
-
-def _script_data(value: Mapping[str, Any]) -> Markup:
-    """JSON that no HTML parser takes for anything else."""
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
-
-
-def _policy(scripts: Sequence[str], *, live: bool) -> str:
-    """Only these very scripts may run, and nothing may be fetched but the page's own feed."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
-    )
-    rules = [
-        "default-src 'none'",
-        f"script-src {hashes}",
-        "style-src 'unsafe-inline'",
-        "img-src data:",
-        "font-src data:",
-    ]
-    return "; ".join([*rules, *(["connect-src 'self'"] if live else []), "base-uri 'none'", "form-action 'none'"])
-
-
-def _bokeh() -> str:
-    from bokeh.resources import Resources
-
-    # The core alone: no widgets, tables or WebGL.
-    return str(Resources(mode="inline", components=["bokeh"], minified=True).js_raw[0])
-
-
-def _asset(name: str) -> str:
-    return files("wsload.report.html").joinpath("assets", name).read_text(encoding="utf-8")
