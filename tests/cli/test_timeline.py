@@ -52,10 +52,19 @@ def test_a_failure_shows_what_led_to_it(tmp_path: Path) -> None:
         wait_for_file(tmp_path)
         server.kill()
         process.communicate(timeout=60)
-    lines = events(run("timeline", "a.wsload", "--failed", "--conn", "0", cwd=tmp_path).stdout)
-    failed = next(number for number, line in enumerate(lines) if " failed " in line)
-    assert failed > 10
-    assert all("→ text" in line or "← text" in line for line in lines[failed - 8 : failed - 1])
+    listed = run("timeline", "a.wsload", "--failed", "--conn", "0", "--format", "jsonl", cwd=tmp_path)
+    kept = {(one["attempt"], one["seq"]): one for one in map(json.loads, listed.stdout.splitlines())}
+    attempt, seq = min(place for place, one in kept.items() if one["kind"] == "failed")
+    # Not one is missing, whatever they are, and messages are among them.
+    before = [kept[attempt, number] for number in range(max(seq - 12, 0), seq)]
+    messages = [one for one in before if one["kind"] == "text"]
+    assert len(before) == 12
+    assert len(messages) >= 8
+    assert {one["direction"] for one in messages} == {"sent", "received"}
+    text = events(run("timeline", "a.wsload", "--failed", "--conn", "0", cwd=tmp_path).stdout)
+    shown = [line for line in text if " failed " in line or "→ text" in line or "← text" in line]
+    assert " text " in shown[0]
+    assert any(" failed " in line for line in shown)
 
 
 def test_a_secret_in_a_message_is_stored_by_name(tmp_path: Path) -> None:
