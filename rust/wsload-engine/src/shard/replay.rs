@@ -33,7 +33,7 @@ impl Recorded {
 
     /// Whether a slot's connection began after the first message of the recording.
     pub(super) fn begins_later(&self, slot: u32) -> bool {
-        self.part(slot).0.begin_ns > self.script.origin_ns()
+        self.part(slot).0.begin_ns > self.origin_ns
     }
 }
 
@@ -81,7 +81,7 @@ impl Shard {
         let lazily = recorded.lazy;
         let pace = Pace {
             epoch_ns,
-            origin_ns: recorded.script.origin_ns(),
+            origin_ns: recorded.origin_ns,
             speed: recorded.speed,
             wait_replies: recorded.wait_replies,
             timeout_ns: settings.reply_timeout_ns,

@@ -104,6 +104,8 @@ pub(super) enum Drive {
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) script: Script,
+    /// [`Script::origin_ns`], which looks at every step.
+    pub(super) origin_ns: u64,
     pub(super) speed: f64,
     pub(super) wait_replies: bool,
     pub(super) lazy: bool,
@@ -115,7 +117,7 @@ impl Recorded {
         let seconds = script.length_ns() as f64 / 1e9 / if speed > 0.0 { speed } else { f64::INFINITY };
         let rate_per_s = script.messages() as f64 * copies / seconds;
         let lazy = !wait_replies && seconds > 0.0 && reads_lazily(rate_per_s, plan, workers);
-        Self { script, speed, wait_replies, lazy }
+        Self { origin_ns: script.origin_ns(), script, speed, wait_replies, lazy }
     }
 }
 
