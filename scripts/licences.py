@@ -132,12 +132,12 @@ def allowed(name: str, licence: str) -> str:
 def spoken(one: Distribution) -> str:
     """The licence of a package, wherever it says so."""
     meta = one.metadata
-    if expression := meta.get("License-Expression"):
-        return str(expression)
-    classified = [
-        text.rpartition(" :: ")[2] for text in meta.get_all("Classifier", []) if text.startswith("License :: OSI")
+    if "License-Expression" in meta:
+        return meta["License-Expression"]
+    classified: list[str] = [
+        text.rpartition(" :: ")[2] for text in meta.get_all("Classifier") or [] if text.startswith("License :: OSI")
     ]
-    plain = (meta.get("License") or "").strip()
+    plain: str = meta["License"].strip() if "License" in meta else ""
     files = [one.locate_file(file) for file in one.files or () if file.name.upper().startswith("LICEN")]
     heads = [Path(str(file)).read_text(encoding="utf-8").strip().partition("\n")[0] for file in files]
     for text in (plain, *classified, *heads):

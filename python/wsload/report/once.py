@@ -83,6 +83,11 @@ def once_text(program: Program, known: Sequence[Known], summary: Summary, events
         if len(program.users) > 1:
             lines.append(f"{program.users[connection].name}")
         lines += _connection_lines(list(its), known)
+    if program.script:
+        # It has no steps that could be shown, but exchanges.
+        for one in summary.names:
+            if one.response_time and one.response_time.count:
+                lines.append(_line("pass", f"{one.name}: answered", format_latency(one.response_time.p50)))
     told = "\n".join(gist(event) for event in events if event.kind == "failed")
     for failure in summary.failures:
         example = failure.example.partition(": ")[2]
