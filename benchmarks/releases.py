@@ -23,7 +23,7 @@ from wsload.units import format_latency
 
 RESULTS = Path(__file__).parent / "results" / "releases"
 VERSIONS = {"old": "ws@7.5.10", "new": "ws@8.18.3"}
-LOAD = ["-c", "50", "--rate", "1000/s", "-d", "6s", "--warmup", "1s", "--quiet", "--anyway"]
+LOAD = ["-c", "50", "--rate", "4000/s", "-d", "6s", "--warmup", "1s", "--quiet", "--anyway"]
 LOAD += ["--metric", "response.p50", "--metric", "response.p99", "--metric", "failures"]
 PYTHON = """
 import asyncio, sys
@@ -37,8 +37,8 @@ async def main():
 asyncio.run(main())
 """
 NODE = """
-const { WebSocketServer } = require("ws");
-const server = new WebSocketServer({ host: "127.0.0.1", port: +process.argv[2], perMessageDeflate: false });
+const ws = require("ws");
+const server = new ws.Server({ host: "127.0.0.1", port: +process.argv[2], perMessageDeflate: false });
 server.on("connection", (socket) =>
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary })));
 """

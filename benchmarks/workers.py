@@ -5,6 +5,11 @@ core. So whatever the servers take is taken from each worker alike, and a messag
 more: the throughput of two workers, servers counted out, is twice the CPU per message of one by that of two. Rounds are
 interleaved. Messages per second of wall time stand beside it: they hold the parent process as well, and what others
 did on the machine meanwhile.
+
+Where Linux groups processes by session (`kernel.sched_autogroup_enabled`), the group of two workers has half its
+weight on each core, and so has that of two servers: they then interrupt each other after fewer messages than one of
+each do, which is of this arrangement and not of the workers. The result says whether it was so; `sysctl` turns it off
+for the while.
 """
 
 import argparse
@@ -25,6 +30,7 @@ from benchmarks.machine import busy_ns, describe
 from benchmarks.memory import children
 
 RESULTS = Path(__file__).parent / "results" / "workers"
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 BOUND = 1.8
 CONNECTIONS = 64
 """For each worker."""
@@ -49,6 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     measure.build()
     raw: dict[str, Any] = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "machine": describe(), "in_flight": {}}
+    raw["autogroup"] = AUTOGROUP.read_text(encoding="ascii").strip() if AUTOGROUP.exists() else None
     for in_flight in IN_FLIGHT:
         rounds: dict[str, list[dict[str, Any]]] = {"1": [], "2": []}
         for number in range(options.rounds):
