@@ -221,10 +221,11 @@ def hostile(mode: str) -> Iterator[str]:
             first = True
             with contextlib.suppress(OSError):
                 while True:
-                    connection, _ = listener.accept()
-                    threading.Thread(target=serve, args=(connection, first), daemon=True).start()
+                    threading.Thread(target=serve, args=(listener.accept()[0], first), daemon=True).start()
                     first = False
 
-        threading.Thread(target=accept, daemon=True).start()
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
         yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
         listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()

@@ -1,5 +1,6 @@
 """Servers for the tests: peers of another make in processes of their own, and sockets that misbehave."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -62,19 +63,25 @@ def wsload_echo(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 @contextmanager
 def raw_server(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A TCP server that treats each connection as `serve` does, on a thread of its own."""
+    """A TCP server that treats each connection as `serve` does, on a thread of its own, and closes it."""
+
+    def treat(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            serve(connection)
+
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
 
         def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=treat, args=(listener.accept()[0],), daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
         yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+        # A close alone would leave the thread in its accept.
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
 
 
 def free_address() -> str:

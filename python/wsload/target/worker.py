@@ -7,6 +7,7 @@ says how connections end: `restart` with code 1012, `abort` by a reset.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -149,7 +150,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kind, descriptor, options = sys.argv[1:4]
     counts = uvloop.run(_serve(kind, int(descriptor), json.loads(options)))
-    sys.stdout.write(json.dumps(counts) + "\n")
+    # A parent that was killed reads no counts.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), (json.dumps(counts) + "\n").encode())
 
 
 if __name__ == "__main__":
