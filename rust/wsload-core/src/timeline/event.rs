@@ -26,6 +26,11 @@ impl Direction {
     pub fn name(self) -> &'static str {
         ["", "sent", "received"][self as usize]
     }
+
+    /// Read back from its number.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        [Self::None, Self::Sent, Self::Received].get(usize::from(number)).copied()
+    }
 }
 
 macro_rules! kinds {
@@ -37,6 +42,11 @@ macro_rules! kinds {
 
         impl Kind {
             const ALL: &'static [Self] = &[$(Self::$kind),+];
+
+            /// Read back from its number.
+            pub(super) fn of(number: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(number)).copied()
+            }
 
             /// Its name in the run file.
             pub fn name(self) -> &'static str {
@@ -162,15 +172,9 @@ impl Head {
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
         let short = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
         let payload = rest.get(..(word(0) as usize).checked_sub(HEAD_BYTES)?)?;
-        let direction = match head[5] {
-            0 => Direction::None,
-            1 => Direction::Sent,
-            2 => Direction::Received,
-            _ => return None,
-        };
         let found = Self {
-            kind: *Kind::ALL.get(usize::from(head[4]))?,
-            direction,
+            kind: Kind::of(head[4])?,
+            direction: Direction::of(head[5])?,
             flags: head[6],
             why: head[7],
             at_ns: long(8),

@@ -1,13 +1,14 @@
 //! A bounded ring of events. A connection finds its own by links back: it holds the offset of its last one.
 
-use super::event::{HEAD_BYTES, Head};
+use super::event::{Direction, Head, Kind};
 
 /// Offset that stands for no event.
 pub(super) const NOWHERE: u64 = u64::MAX;
-const LINK_BYTES: usize = 8;
+/// Length of what stands before a payload.
+pub(super) const RECORD_BYTES: usize = 44;
 
 /// Events of all connections of a shard, the newest overwriting the oldest. Offsets only grow; a record lies in one
-/// piece.
+/// piece. Links never lead to another connection: whoever follows them knows whose events these are.
 #[derive(Debug)]
 pub(super) struct Ring {
     bytes: Box<[u8]>,
@@ -22,11 +23,11 @@ impl Ring {
         Self { bytes: vec![0; size.next_power_of_two()].into_boxed_slice(), head: 0 }
     }
 
-    /// Writes an event linked to the one at `before`; its offset.
+    /// Writes an event linked to the one at `before`; its offset. Slot and attempt are not stored.
     #[inline]
     pub(super) fn push(&mut self, before: u64, head: &Head, payload: &[u8]) -> u64 {
         let size = self.bytes.len() as u64;
-        let len = (LINK_BYTES + HEAD_BYTES + payload.len()) as u64;
+        let len = (RECORD_BYTES + payload.len()) as u64;
         let to_end = size - (self.head & (size - 1));
         if to_end < len {
             // Records are only reached by links: what is left of the end is skipped.
@@ -34,31 +35,58 @@ impl Ring {
         }
         let offset = self.head;
         let start = (offset & (size - 1)) as usize;
-        let record = &mut self.bytes[start..start + len as usize];
-        let (link, rest) = record.split_at_mut(LINK_BYTES);
-        link.copy_from_slice(&before.to_le_bytes());
-        head.write(payload, rest);
+        let (record, rest) = self.bytes[start..start + len as usize].split_at_mut(RECORD_BYTES);
+        let latency_ns = head.latency_ns.map_or(0, |latency_ns| latency_ns.saturating_add(1));
+        let kind = u32::from_le_bytes([head.kind as u8, head.direction as u8, head.flags, 0]);
+        record[0..8].copy_from_slice(&before.to_le_bytes());
+        record[8..16].copy_from_slice(&head.at_ns.to_le_bytes());
+        record[16..24].copy_from_slice(&latency_ns.to_le_bytes());
+        record[24..28].copy_from_slice(&head.seq.to_le_bytes());
+        record[28..32].copy_from_slice(&head.size.to_le_bytes());
+        record[32..36].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        record[36..40].copy_from_slice(&kind.to_le_bytes());
+        record[40..42].copy_from_slice(&head.name.to_le_bytes());
+        record[42..44].copy_from_slice(&head.code.to_le_bytes());
+        rest.copy_from_slice(payload);
         self.head += len;
         offset
     }
 
-    /// The event at `offset` and the link to the one before it; `None` once it has been overwritten.
-    pub(super) fn at(&self, offset: u64) -> Option<(u64, Head, &[u8])> {
+    /// The event at `offset`, of this slot and attempt, and the link to the one before it; `None` once it has been
+    /// overwritten.
+    pub(super) fn at(&self, offset: u64, (slot, attempt): (u32, u32)) -> Option<(u64, Head, &[u8])> {
         let size = self.bytes.len() as u64;
         if offset == NOWHERE || offset + size < self.head {
             return None;
         }
         let start = (offset & (size - 1)) as usize;
-        let (link, rest) = self.bytes.get(start..)?.split_first_chunk::<LINK_BYTES>()?;
-        let (head, payload) = Head::read(rest)?;
-        Some((u64::from_le_bytes(*link), head, payload))
+        let (record, rest) = self.bytes.get(start..)?.split_first_chunk::<RECORD_BYTES>()?;
+        let word = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        let head = Head {
+            kind: Kind::of(record[36])?,
+            direction: Direction::of(record[37])?,
+            flags: record[38],
+            why: 0,
+            at_ns: long(8),
+            slot,
+            attempt,
+            seq: word(24),
+            size: word(28),
+            latency_ns: long(16).checked_sub(1),
+            name: word(40) as u16,
+            code: (word(40) >> 16) as u16,
+        };
+        Some((long(0), head, rest.get(..word(32) as usize)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::{Direction, Kind, NO_NAME};
+    use super::super::event::NO_NAME;
     use super::*;
+
+    const OF: (u32, u32) = (3, 2);
 
     fn head(seq: u32) -> Head {
         Head {
@@ -80,7 +108,8 @@ mod tests {
     /// How many events the links lead back to, the newest first.
     fn chain(ring: &Ring, mut offset: u64) -> Vec<(u32, usize)> {
         let mut found = Vec::new();
-        while let Some((before, head, payload)) = ring.at(offset) {
+        while let Some((before, head, payload)) = ring.at(offset, OF) {
+            assert_eq!((head.slot, head.attempt), OF);
             found.push((head.seq, payload.len()));
             offset = before;
         }
@@ -99,7 +128,7 @@ mod tests {
             for (back, (found_seq, len)) in found.iter().enumerate() {
                 assert_eq!((*found_seq, *len as u32), (seq - back as u32, (seq - back as u32) % 13));
             }
-            assert!(found.len() >= 14.min(seq as usize + 1) && found.len() <= 18, "{seq}: {}", found.len());
+            assert!(found.len() >= 16.min(seq as usize + 1) && found.len() <= 21, "{seq}: {}", found.len());
         }
     }
 
@@ -120,6 +149,6 @@ mod tests {
 
     #[test]
     fn an_empty_ring_has_nothing() {
-        assert!(Ring::new(500).at(NOWHERE).is_none());
+        assert!(Ring::new(500).at(NOWHERE, OF).is_none());
     }
 }

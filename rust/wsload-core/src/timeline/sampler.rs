@@ -85,6 +85,13 @@ pub struct Settings {
     pub slots: u32,
 }
 
+impl Settings {
+    /// The run's number of a worker's own.
+    fn slot(&self, index: u32) -> u32 {
+        self.worker + index * self.workers
+    }
+}
+
 /// The message that a received one answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
@@ -143,8 +150,8 @@ impl Timeline {
         // The longest event must fit several times.
         let ring = ring.max(8 * (HEAD_BYTES + settings.payload_bytes));
         let flight = |index: u32| {
-            let slot = settings.worker + index * settings.workers;
-            Flight { last: NOWHERE, attempt: 0, seq: 0, aftermath: 0, whole: settings.whole.holds(slot) }
+            let whole = settings.whole.holds(settings.slot(index));
+            Flight { last: NOWHERE, attempt: 0, seq: 0, aftermath: 0, whole }
         };
         Self {
             ring: Ring::new(ring),
@@ -202,13 +209,11 @@ impl Timeline {
         let note = Note { name, latency_ns, ..Note::new(Kind::of_message(opcode), Direction::Received, at_ns) };
         self.record(index, note, payload);
         let Some(answer) = answers else { return };
-        if self.settings.exchanges > 0 {
-            self.sample(index, answer.sent_ns);
+        if let Some(buffer) = self.reservoir.offer() {
+            exchange((&self.ring, self.settings.slot(index), self.flights[index as usize]), answer.sent_ns, buffer);
         }
-        let slow_ns = self.slow_ns.get(usize::from(name)).copied();
-        if self.slow_left > 0 && latency_ns > slow_ns && slow_ns.is_some() {
-            self.slow_left -= 1;
-            self.keep(index, SLOW_DEPTH, Why::Slow);
+        if self.slow_left > 0 {
+            self.judge(index, name, latency_ns);
         }
     }
 
@@ -274,8 +279,9 @@ impl Timeline {
             flags: note.flags | if cut { CUT } else { 0 },
             why: 0,
             at_ns: note.at_ns,
-            slot: self.settings.worker + index * self.settings.workers,
-            attempt: flight.attempt,
+            // Whoever reads the ring tells it these.
+            slot: 0,
+            attempt: 0,
             seq: flight.seq,
             size: payload.len() as u32,
             latency_ns: note.latency_ns,
@@ -286,43 +292,41 @@ impl Timeline {
         flight.seq = flight.seq.wrapping_add(1);
         flight.last = self.ring.push(flight.last, &head, payload);
         if flight.whole || flight.aftermath > 0 {
-            let why = if flight.whole { Why::Connection } else { Why::Failure };
-            flight.aftermath = flight.aftermath.saturating_sub(1);
-            let Self { budget, kept, redacted, settings, .. } = self;
+            self.keep_last(index);
+        }
+    }
+
+    /// Keeps the event that has just been recorded.
+    #[cold]
+    fn keep_last(&mut self, index: u32) {
+        let Self { ring, flights, budget, kept, redacted, settings, .. } = self;
+        let flight = &mut flights[index as usize];
+        let why = if flight.whole { Why::Connection } else { Why::Failure };
+        flight.aftermath = flight.aftermath.saturating_sub(1);
+        let of = (settings.slot(index), flight.attempt);
+        if let Some((_, head, payload)) = ring.at(flight.last, of) {
             emit((budget, kept, redacted), settings, head, payload, why);
         }
     }
 
-    /// Offers the exchange that has just ended to the sample.
-    #[inline]
-    fn sample(&mut self, index: u32, sent_ns: u64) {
-        let Self { ring, flights, reservoir, .. } = self;
-        let Some(buffer) = reservoir.offer() else { return };
-        buffer.clear();
-        let Some((mut before, mut received, payload)) = ring.at(flights[index as usize].last) else { return };
-        let mut found = false;
-        for _ in 0..EXCHANGE_DEPTH {
-            let Some((link, head, payload)) = ring.at(before) else { break };
-            if head.is_message_sent_at(sent_ns) {
-                head.append(payload, buffer);
-                found = true;
-                break;
-            }
-            before = link;
+    /// Keeps what led to a reply that is an outlier.
+    fn judge(&mut self, index: u32, name: u16, latency_ns: Option<u64>) {
+        let slow_ns = self.slow_ns.get(usize::from(name)).copied();
+        if slow_ns.is_some() && latency_ns > slow_ns {
+            self.slow_left -= 1;
+            self.keep(index, SLOW_DEPTH, Why::Slow);
         }
-        if !found {
-            received.flags |= OUT_OF_REACH;
-        }
-        received.append(payload, buffer);
     }
 
     /// Keeps the last events of a connection, the oldest first.
     fn keep(&mut self, index: u32, depth: usize, why: Why) {
         let Self { ring, flights, budget, kept, scratch, redacted, settings, .. } = self;
         scratch.clear();
-        let mut offset = flights[index as usize].last;
+        let flight = flights[index as usize];
+        let of = (settings.slot(index), flight.attempt);
+        let mut offset = flight.last;
         while scratch.len() < depth
-            && let Some((before, _, _)) = ring.at(offset)
+            && let Some((before, _, _)) = ring.at(offset, of)
         {
             scratch.push(offset);
             offset = before;
@@ -330,13 +334,35 @@ impl Timeline {
         // A link that leads to an event which is no longer there.
         let out_of_reach = scratch.len() < depth && offset != NOWHERE;
         for (place, offset) in scratch.iter().rev().enumerate() {
-            let Some((_, mut head, payload)) = ring.at(*offset) else { continue };
+            let Some((_, mut head, payload)) = ring.at(*offset, of) else { continue };
             if place == 0 && out_of_reach {
                 head.flags |= OUT_OF_REACH;
             }
             emit((budget, kept, redacted), settings, head, payload, why);
         }
     }
+}
+
+/// Writes the exchange that has just ended with the event at `last`.
+#[cold]
+fn exchange((ring, slot, flight): (&Ring, u32, Flight), sent_ns: u64, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let of = (slot, flight.attempt);
+    let Some((mut before, mut received, payload)) = ring.at(flight.last, of) else { return };
+    let mut found = false;
+    for _ in 0..EXCHANGE_DEPTH {
+        let Some((link, head, payload)) = ring.at(before, of) else { break };
+        if head.is_message_sent_at(sent_ns) {
+            head.append(payload, buffer);
+            found = true;
+            break;
+        }
+        before = link;
+    }
+    if !found {
+        received.flags |= OUT_OF_REACH;
+    }
+    received.append(payload, buffer);
 }
 
 /// What is told of an event beside its connection and payload.
