@@ -18,8 +18,8 @@ import pytest
 
 from engine.support import ends_within, make_plan
 from wsload.engine import worker as worker_module
-from wsload.engine.channel import RecordType, pack
-from wsload.engine.worker import Outbox, Worker
+from wsload.engine.outbox import Outbox
+from wsload.engine.worker import Worker
 
 COMMAND = (sys.executable, "-P", "-m", "wsload.engine.worker")
 
@@ -147,18 +147,6 @@ def test_an_unknown_command_is_an_error(shards: list[FakeShard]) -> None:
 
     with pytest.raises(ValueError, match="unknown command"):
         asyncio.run(run())
-
-
-def test_the_outbox_writes_in_order_and_closes_when_all_is_written() -> None:
-    read_end, write_end = os.pipe()
-    outbox = Outbox(write_end)
-    for number in range(100):
-        outbox.put(pack(RecordType.STATE, str(number).encode()))
-    outbox.close()
-    os.close(write_end)
-    with os.fdopen(read_end, "rb") as written:
-        expected = b"".join(pack(RecordType.STATE, str(number).encode()) for number in range(100))
-        assert written.read() == expected
 
 
 @contextlib.contextmanager

@@ -24,7 +24,8 @@ from wsload.engine.channel import MAX_COMMAND_BYTES, RecordType, pack
 from wsload.engine.fleet import Fleet
 from wsload.engine.limits import raise_soft_fd_limit
 from wsload.engine.member import Member
-from wsload.engine.worker import Outbox, die_with
+from wsload.engine.outbox import Outbox
+from wsload.engine.worker import die_with
 from wsload.errors import EngineError, WsloadError
 from wsload.results import Interval, Note
 from wsload.scenario import Plan

@@ -1,8 +1,8 @@
 """A worker: one process, one uvloop loop, one shard. Started as `python -m wsload.engine.worker PARENT_PID`.
 
 The loop's thread polls the shard and does nothing else that takes time: finished intervals are encoded and written by
-a second thread, garbage collection is frozen out. A worker does not outlive its parent: the end of its input ends it,
-and the kernel kills it when the parent dies without closing anything.
+a second thread (`outbox.py`), garbage collection is frozen out. A worker does not outlive its parent: the end of its
+input ends it, and the kernel kills it when the parent dies without closing anything.
 """
 
 import asyncio
@@ -12,65 +12,20 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from wsload._core import Shard, Snapshot
+from wsload._core import Shard
 from wsload.engine.channel import MAX_COMMAND_BYTES, RecordType, pack
 from wsload.engine.limits import raise_soft_fd_limit
+from wsload.engine.outbox import Outbox
 
 if TYPE_CHECKING:
     from wsload.engine.driver import Driver
 
 SNAPSHOT_READY, STATE_CHANGED, SCRIPTS_TOLD = 1, 2, 4
 _PR_SET_PDEATHSIG = 1
-
-
-class Outbox:
-    """Encodes and writes records beside the loop, in order.
-
-    The thread lives only while there is something to write: a second thread makes every system call of the first one
-    dearer, because the kernel then counts references to the table of descriptors.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._items: deque[Snapshot | bytes] = deque()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def put(self, item: Snapshot | bytes) -> None:
-        """Queues an interval, or a record that is ready."""
-        with self._lock:
-            self._items.append(item)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="outbox")
-                self._thread.start()
-
-    def close(self) -> None:
-        """Waits until everything is written."""
-        if thread := self._thread:
-            thread.join()
-
-    def _run(self) -> None:
-        while (item := self._next()) is not None:
-            record = pack(RecordType.INTERVAL, item.encode()) if isinstance(item, Snapshot) else item
-            try:
-                while record:
-                    record = record[os.write(self._descriptor, record) :]
-            except OSError:
-                # Nobody reads any more: the parent is gone.
-                os._exit(1)
-
-    def _next(self) -> Snapshot | bytes | None:
-        with self._lock:
-            if self._items:
-                return self._items.popleft()
-            self._thread = None
-            return None
 
 
 class Worker:
