@@ -20,6 +20,7 @@ from wsload._core import Shard
 from wsload.engine.channel import MAX_COMMAND_BYTES, RecordType, pack
 from wsload.engine.limits import raise_soft_fd_limit
 from wsload.engine.outbox import Outbox
+from wsload.engine.turns import ask_for_short_turns
 
 if TYPE_CHECKING:
     from wsload.engine.driver import Driver
@@ -151,6 +152,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise_soft_fd_limit()
+    ask_for_short_turns()
     outbox = Outbox(sys.stdout.fileno())
     try:
         uvloop.run(serve(outbox))
