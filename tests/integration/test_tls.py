@@ -1,6 +1,8 @@
 """TLS against Python's own: what is verified, what is refused, and in which words."""
 
 import datetime
+import hashlib
+import itertools
 import ssl
 import threading
 from collections.abc import Iterator
@@ -193,6 +195,32 @@ def test_versions_of_tls_are_chosen_and_reported(cacert: Path, tmp_path: Path) -
         (tmp_path / "no").mkdir()
         _, detail, _ = failure_of(tmp_path / "no", url, "--cacert", str(cacert), "--tls-min", "1.3")
     assert detail == "TLS version refused by the server"
+
+
+def fingerprint(certificate: trustme.LeafCert) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())).hexdigest()
+
+
+def test_a_certificate_that_is_exchanged_during_a_run_is_noticed(cacert: Path, tmp_path: Path) -> None:
+    old, new = (AUTHORITY.issue_cert("localhost") for _ in range(2))
+    context, exchanged = context_of(old), context_of(new)
+    handshakes = itertools.count()
+
+    def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        if next(handshakes) >= 8:
+            connection.context = exchanged
+
+    context.sni_callback = choose
+    # Four connections at a time: the first ones and their successors have the old certificate.
+    flags = ("-c", "4", "--rate", "40/s", "-d", "3s", "--connection-lifetime", "500ms", "--workers", "1")
+    with secured(context) as url:
+        result = run_json(url, "--cacert", str(cacert), *flags, cwd=tmp_path)
+    counts = agreed(result, "certificate")
+    assert counts[fingerprint(old)] == 8
+    assert counts[fingerprint(new)] >= 4
+    (text,) = (note["text"] for note in result["notes"] if note["kind"] == "certificate")
+    before, after = fingerprint(old)[:16], fingerprint(new)[:16]
+    assert text == f"the server shows another certificate: SHA-256 {after}…, before {before}…"
 
 
 def test_sessions_are_resumed_when_asked(cacert: Path, tmp_path: Path) -> None:

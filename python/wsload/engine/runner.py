@@ -18,6 +18,7 @@ from wsload.engine.fleet import Fleet, FleetManner
 from wsload.engine.keeper import Keeper
 from wsload.engine.ray import Cluster, RayNodes, join
 from wsload.engine.resume import Before, Placing, this_process
+from wsload.engine.surroundings import Surroundings
 from wsload.engine.watch import Watch, Watcher, WatchRequest
 from wsload.errors import EngineError, ExitCode, UsageError
 from wsload.results import Fold, Header, Interval, Note, RunFileWriter, Summary, aside_names
@@ -304,6 +305,7 @@ class Run:
         self._state = ""
         self._steal = limits.Steal()
         self._watcher = Watcher(watch, lambda: self._fleet.pids if self._fleet else ())
+        self._surroundings = Surroundings()
         self._alarm: Alarm | None = None
 
     def sound(self, asked: AlarmRequest) -> None:
@@ -392,7 +394,7 @@ class Run:
         self._heed_thresholds(interval)
         if self._alarm:
             self._alarm.hear(interval)
-        for kind, text in self._watcher.take_notes():
+        for kind, text in (*self._watcher.take_notes(), *self._surroundings.hear(interval)):
             self._take_note(Note(interval.end_ns, kind, text))
 
     def on_note(self, note: Note) -> None:

@@ -162,10 +162,13 @@ def _agreed(summary: Summary, width: int) -> list[Text]:
     outside_in = sorted(summary.negotiated, key=lambda one: (not one.aspect.startswith("tls"), one.aspect))
     for aspect, found in groupby(outside_in, key=lambda agreement: agreement.aspect):
         values = list(found)
+        if aspect == "certificate" and len(values) == 1:
+            continue
         for agreement in values:
             value = printable(agreement.value)
             text = {
                 "tls_handshake": f"{value} handshakes",
+                "certificate": f"certificate SHA-256 {value[:16]}…",
                 "subprotocol": f"subprotocol {value}",
                 "compression": "no compression" if value == "none" else value,
             }.get(aspect, value)

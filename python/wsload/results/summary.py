@@ -159,7 +159,7 @@ class FailureSummary(_Section):
 class Agreement(_Section):
     """How many connections agreed with the server on one value; connections that were reopened count again."""
 
-    aspect: str = Field(description="tls, tls_handshake, subprotocol or compression")
+    aspect: str = Field(description="tls, tls_handshake, certificate (SHA-256), subprotocol or compression")
     value: str
     count: int
 

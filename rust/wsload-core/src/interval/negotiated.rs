@@ -27,6 +27,8 @@ aspects! {
     Tls = "tls",
     /// Whether the TLS handshake was full or resumed a session.
     TlsHandshake = "tls_handshake",
+    /// SHA-256 of the server's certificate, in hexadecimal; of full handshakes.
+    Certificate = "certificate",
     /// The subprotocol chosen.
     Subprotocol = "subprotocol",
     /// The compression agreed on.

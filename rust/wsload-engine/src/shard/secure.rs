@@ -80,6 +80,9 @@ impl Shard {
         let negotiated = &mut self.book.now().negotiated;
         negotiated.add(Aspect::Tls, &opened.suite, 1);
         negotiated.add(Aspect::TlsHandshake, if opened.resumed { "resumed" } else { "full" }, 1);
+        if let Some(certificate) = &opened.certificate {
+            negotiated.add(Aspect::Certificate, certificate, 1);
+        }
         self.begin_upgrade(index);
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) suite: String,
     /// Whether an earlier session was resumed.
     pub(crate) resumed: bool,
+    /// SHA-256 of the certificate that the server has shown, in hexadecimal; a resumed session shows none.
+    pub(crate) certificate: Option<String>,
 }
 
 /// What bytes of the server brought.
@@ -169,8 +171,14 @@ impl Session {
         // TLS13_AES_128_GCM_SHA256 is how rustls tells it from its namesakes; the field says TLS_AES_128_GCM_SHA256.
         let suite = suite.replacen("TLS13_", "TLS_", 1);
         let resumed = self.tls.handshake_kind() == Some(HandshakeKind::Resumed);
-        Opened { suite: format!("{version} {suite}"), resumed }
+        let shown = self.tls.peer_certificates().and_then(<[_]>::first).filter(|_| !resumed);
+        Opened { suite: format!("{version} {suite}"), resumed, certificate: shown.map(|shown| fingerprint(shown)) }
     }
+}
+
+fn fingerprint(certificate: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn size_wanted(error: EncodeError) -> Option<InsufficientSizeError> {
